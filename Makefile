@@ -1,0 +1,40 @@
+# make serve   set up and run the reference deployment on http://127.0.0.1:8000
+# make test    set up and run all tests
+# make check   lint, types, layers, lengths, schemas
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: serve test check schemas bench clean
+
+serve: $(STAMP)
+	$(BIN)/headgate serve .
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/ratchet.py
+	$(BIN)/headgate schema --check
+	$(BIN)/headgate validate . --no-environment
+
+schemas: $(STAMP)
+	$(BIN)/headgate schema --write
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headgate needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .headgate .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

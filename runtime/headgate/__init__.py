@@ -1,0 +1,3 @@
+"""Headgate: a declarative agent gateway."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Documents and kinds in, a snapshot or every finding out."""

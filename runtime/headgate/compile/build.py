@@ -1,0 +1,173 @@
+"""A compiled revision becomes a snapshot: what changed is opened beside the live one, what did not is shared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from headgate.compile.compiler import Compiled
+from headgate.compile.draft import Draft, Item
+from headgate.compile.fold import fold_agents
+from headgate.compile.plan import Snapshot
+from headgate.compile.resources import Identity, Resource
+from headgate.core.context import Principal
+from headgate.core.errors import ConfigError, GatewayError
+from headgate.core.kind import Env, Finding
+from headgate.manifest.diagnostics import Diagnostic
+from headgate.manifest.redaction import Redactor
+from headgate.net.client import open_client
+from headgate.net.egress import Egress
+
+HTTP: Identity = ("net", "http")
+
+
+class BuildError(GatewayError):
+    """Objects of a well-formed tree could not be opened; nothing of the new revision is left open."""
+
+    default_code = "cannot_open"
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(each.message for each in diagnostics))
+        self.diagnostics = diagnostics
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One resource that a revision needs."""
+
+    identity: Identity
+    fingerprint: str
+    factory: Callable[[], AbstractAsyncContextManager[Any]]
+    item: Item | None = None
+
+
+class Builder:
+    """Opens one revision; `live` is the snapshot whose unchanged resources are shared."""
+
+    def __init__(self, compiled: Compiled, live: Snapshot | None, environ: Mapping[str, str]) -> None:
+        self._compiled = compiled
+        self._draft: Draft = compiled.draft
+        self._environ = environ
+        self._shared = {each.identity: each for each in live.resources} if live else {}
+        self._scrub = Redactor(self._draft.secrets).scrub
+        self._resources: dict[Identity, Resource] = {}
+        self._opened: list[Resource] = []
+
+    async def build(self) -> Snapshot:
+        """The new snapshot, with every resource open; raises `BuildError` and leaves nothing open."""
+        try:
+            await self._take(self._client())
+            problems = [found for wanted in self._items() for found in await self._try(wanted)]
+        except GatewayError as error:
+            problems = [self._locate(None, error)]
+        if problems:
+            for resource in reversed(self._opened):
+                await resource.close()
+            raise BuildError(tuple(problems))
+        return self._snapshot()
+
+    async def _try(self, wanted: _Wanted) -> list[Diagnostic]:
+        try:
+            await self._take(wanted)
+        except GatewayError as error:
+            return [self._locate(wanted.item, error)]
+        return []
+
+    async def _take(self, wanted: _Wanted) -> None:
+        held = self._shared.get(wanted.identity)
+        if held is not None and held.fingerprint == wanted.fingerprint:
+            self._resources[wanted.identity] = held
+            return
+        resource = Resource(wanted.identity, wanted.fingerprint)
+        await resource.open(wanted.factory)
+        self._opened.append(resource)
+        self._resources[wanted.identity] = resource
+
+    def _client(self) -> _Wanted:
+        gateway = self._draft.gateway
+        allow = gateway.egress.allow if gateway else ()
+        return _Wanted(HTTP, _hash(["egress", *allow]), partial(open_client, Egress(allow)))
+
+    def _items(self) -> list[_Wanted]:
+        packages = self._draft.gateway.functions.packages if self._draft.gateway else ()
+        base = _hash([self._resources[HTTP].fingerprint, *packages])
+        out = []
+        for family, items in (("providers", self._draft.providers), ("tools", self._draft.tools)):
+            for name, item in items.items():
+                factory = partial(self._open, item)
+                out.append(_Wanted((family, name), _hash([base, item.fingerprint]), factory, item))
+        return out
+
+    def _open(self, item: Item) -> AbstractAsyncContextManager[Any]:
+        if item.kind is None:
+            raise ConfigError("the object has no kind")
+        return item.kind.open(item.spec, self._env(item.name))
+
+    def _env(self, name: str) -> Env:
+        gateway = self._draft.gateway
+        return Env(
+            name=name,
+            http=self._resources[HTTP].value,
+            read=self._draft.tree.files.__getitem__,
+            packages=gateway.functions.packages if gateway else (),
+            environ=self._environ,
+            scrub=self._scrub,
+        )
+
+    def _locate(self, item: Item | None, error: GatewayError) -> Diagnostic:
+        site = item.site if item else self._draft.gateway_site
+        key = error.key if isinstance(error, ConfigError) else ()
+        hint = error.hint if isinstance(error, ConfigError) else ""
+        if site is None:
+            return Diagnostic("gateway.toml", 1, 1, "error", "HG1402", self._scrub(error.message), hint)
+        return site.diagnose(Finding((*site.key, *key), "HG1402", self._scrub(error.message), hint))
+
+    def _snapshot(self) -> Snapshot:
+        gateway = self._draft.gateway
+        if gateway is None:
+            raise ConfigError("the tree has no gateway.toml")
+        for resource in self._resources.values():
+            resource.hold()
+        providers = {name: each.value for (family, name), each in self._resources.items() if family == "providers"}
+        tools = {name: each.value for (family, name), each in self._resources.items() if family == "tools"}
+        return Snapshot(
+            revision=self._compiled.revision,
+            gateway=gateway,
+            agents=fold_agents(self._draft, providers, tools),
+            principals=_principals(gateway.auth.keys),
+            resources=tuple(self._resources.values()),
+            demo=any(provider.demo for provider in providers.values()),
+            warnings=self._compiled.warnings,
+            scrub=self._scrub,
+            secrets_digest=self._compiled.secrets_digest,
+            fingerprints=fingerprints(self._draft),
+            outside=frozenset(self._draft.outside),
+        )
+
+
+def fingerprints(draft: Draft) -> dict[str, str]:
+    """A fingerprint of every object, by `family/name`: what two revisions are compared by."""
+    out = {f"gateway/{table}": _hash(value) for table, value in draft.gateway_body.items() if table != "providers"}
+    out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
+    out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
+    for name, agent in draft.agents.items():
+        files = [draft.tree.files.get(path, b"").hex() for path in (agent.spec.context if agent.spec else ())]
+        out[f"agents/{name}"] = _hash([agent.site.document.body, agent.prompt, files])
+    return out | {f"fragments/{name}": _hash(text) for name, (_, text) in draft.fragments.items()}
+
+
+def _principals(keys: Mapping[str, Any]) -> dict[str, Principal]:
+    out = {}
+    for name, key in keys.items():
+        digest = sha256(key.key.encode()).hexdigest()
+        out[digest] = Principal(name, key.team, digest, frozenset(key.scopes), key.agents, key.tools, key.profile)
+    return out
+
+
+def _hash(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()

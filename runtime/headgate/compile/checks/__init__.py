@@ -1,0 +1,39 @@
+"""The rules that need more than one object: one function a rule, all of them run on every draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from headgate.compile.checks.agents import (
+    check_agent_tools,
+    check_agents_exist,
+    check_default_agent,
+    check_limits,
+    check_profiles,
+    check_prompts,
+)
+from headgate.compile.checks.gateway import check_egress, check_keys, check_store
+from headgate.compile.checks.models import check_fallback_cycles, check_models
+from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
+from headgate.compile.draft import Draft
+from headgate.manifest.diagnostics import Diagnostic
+
+Rule = Callable[[Draft], Iterator[Diagnostic]]
+
+CHECKS: tuple[Rule, ...] = (
+    check_kinds,
+    check_own_names,
+    check_default_agent,
+    check_agents_exist,
+    check_models,
+    check_fallback_cycles,
+    check_agent_tools,
+    check_profiles,
+    check_limits,
+    check_files,
+    check_prompts,
+    check_keys,
+    check_egress,
+    check_store,
+)
+"""Every rule. A new one is a function and its name here."""

@@ -1,0 +1,77 @@
+"""The pipeline: tree -> draft -> checks -> `Compiled`, which is either ready to be opened or a list of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headgate.compile.checks import CHECKS
+from headgate.compile.draft import Draft, Reading
+from headgate.core.kind import Kinds
+from headgate.manifest.diagnostics import Diagnostic
+from headgate.manifest.redaction import digest
+from headgate.manifest.tree import Tree, scan
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One revision, compiled: `ok` says whether it may be opened; findings are sorted by place."""
+
+    revision: str
+    draft: Draft
+    diagnostics: tuple[Diagnostic, ...]
+    secrets_digest: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error among the findings."""
+        return not any(each.severity == "error" for each in self.diagnostics)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The findings that do not stop a swap."""
+        return tuple(each for each in self.diagnostics if each.severity == "warning")
+
+
+class Compiler:
+    """Compiles one tree, again and again; unchanged files are not parsed again.
+
+    `secret_key` keys the digest of resolved secrets, so that a rotation is seen without keeping the values.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        kinds: Kinds,
+        environ: Mapping[str, str],
+        *,
+        skip_environment: bool = False,
+        secret_key: bytes = b"",
+    ) -> None:
+        self.root = root
+        self._reading = Reading(kinds, environ, skip_environment=skip_environment)
+        self._secret_key = secret_key
+        self._wanted: frozenset[str] = frozenset()
+        self.directories: tuple[Path, ...] = (root,)
+
+    def scan(self) -> Tree:
+        """The files as they are now, with those that the manifests named last time."""
+        tree = scan(self.root, self._wanted)
+        self.directories = tree.directories
+        return tree
+
+    def compile(self, tree: Tree | None = None) -> Compiled:
+        """Compiles the tree; never raises on what stands in it."""
+        draft = self._reading.draft(tree or self.scan())
+        if not draft.wanted <= self._wanted:
+            self._wanted = draft.wanted
+            draft = self._reading.draft(self.scan())
+        self._wanted = draft.wanted
+        found = [*draft.diagnostics, *(finding for check in CHECKS for finding in check(draft))]
+        diagnostics = tuple(sorted(dict.fromkeys(found), key=_place))
+        return Compiled(draft.tree.revision, draft, diagnostics, digest(draft.sources, self._secret_key))
+
+
+def _place(finding: Diagnostic) -> tuple[str, int, int, str]:
+    return finding.path, finding.line, finding.column, finding.code

@@ -1,0 +1,151 @@
+"""What runs: one `AgentPlan` an agent, all plans of a revision in one immutable `Snapshot`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from headgate.compile.naming import matching
+from headgate.compile.prompt import Prompt
+from headgate.compile.resources import Resource
+from headgate.compile.specs import Agent, Gateway, Profile
+from headgate.core.context import Principal
+from headgate.core.errors import NotFound
+from headgate.core.ports import ModelNext, ToolDefinition, ToolNext
+from headgate.manifest.diagnostics import Diagnostic
+
+Violations = Callable[[dict[str, Any]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTool:
+    """A tool as one snapshot offers it: its definition, its argument check, and its folded call."""
+
+    definition: ToolDefinition
+    violations: Violations
+    call: ToolNext
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that an agent may use: the folded stream, and the provider's id of the model."""
+
+    model: str
+    stream: ModelNext
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlan:
+    """One agent, folded and ready to run.
+
+    `models` are the names that a request may ask for, `default` among them under the name of `choice.model`.
+    """
+
+    name: str
+    spec: Agent
+    prompt: Prompt
+    choice: ModelChoice
+    models: Mapping[str, ModelChoice]
+    tools: Mapping[str, BoundTool]
+    input_violations: Violations | None = None
+
+    @property
+    def definitions(self) -> tuple[ToolDefinition, ...]:
+        """What the model is told about the tools."""
+        return tuple(tool.definition for tool in self.tools.values())
+
+    def shaped(self, principal: Principal, channel: str | None, profile: str | None) -> AgentPlan:
+        """The plan as this caller gets it: fewer tools, a longer prompt, stricter limits."""
+        shapes = [self.spec.channels.get(channel or ""), self.spec.profiles.get(profile or "")]
+        applied = [shape for shape in shapes if shape is not None]
+        denied = {name for shape in applied for name in matching(shape.tools_deny, self.tools)}
+        denied |= {name for name in self.tools if not principal.sees_tool(name)}
+        if not applied and not denied:
+            return self
+        plan = replace(
+            self,
+            tools={name: tool for name, tool in self.tools.items() if name not in denied},
+            prompt=self.prompt.extended([shape.append for shape in applied if shape.append]),
+        )
+        strict = shapes[1]
+        return replace(plan, spec=_tightened(plan.spec, strict)) if isinstance(strict, Profile) else plan
+
+
+def _tightened(spec: Agent, profile: Profile) -> Agent:
+    limits = {name: getattr(profile, name) for name in ("max_turns", "timeout", "budget_usd")}
+    return spec.model_copy(update={name: value for name, value in limits.items() if value is not None})
+
+
+@dataclass(eq=False, slots=True)
+class Snapshot:
+    """Everything compiled from one revision. All but the lease count is immutable.
+
+    A run leases the snapshot it started on; a retired snapshot lets its resources go when the last lease returns.
+    """
+
+    revision: str
+    gateway: Gateway
+    agents: Mapping[str, AgentPlan]
+    principals: Mapping[str, Principal]
+    resources: tuple[Resource, ...]
+    demo: bool
+    warnings: tuple[Diagnostic, ...] = ()
+    scrub: Callable[[str], str] = str
+    secrets_digest: str = ""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    outside: frozenset[Path] = frozenset()
+    leases: int = 0
+    retired: bool = False
+    _closed: bool = False
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def default_agent(self) -> str | None:
+        """The agent of callers that name none."""
+        return self.gateway.default_agent or (next(iter(self.agents)) if len(self.agents) == 1 else None)
+
+    def agent_for(self, principal: Principal, wanted: str | None) -> str:
+        """The agent that a caller gets who asks for `wanted`, or for none; raises `NotFound`."""
+        name = wanted or self.default_agent
+        if name is None:
+            raise NotFound("the tree has no default agent; name one", code="agent_not_found")
+        if name not in self.agents or not principal.sees_agent(name):
+            raise NotFound(f"there is no agent {name!r}", code="agent_not_found")
+        return name
+
+    def acquire(self) -> Snapshot:
+        """One more run uses this snapshot."""
+        self.leases += 1
+        return self
+
+    def release(self) -> None:
+        """One run fewer; never waits, the closing goes on by itself."""
+        self.leases -= 1
+        self._close_if_free()
+
+    def retire(self) -> None:
+        """No new run will come; closes as soon as nobody uses it."""
+        self.retired = True
+        self._close_if_free()
+
+    def _close_if_free(self) -> None:
+        if self.retired and self.leases <= 0 and not self._closed:
+            self._closed = True
+            task = asyncio.create_task(self.close(), name=f"close snapshot {self.revision[:12]}")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Lets every resource go."""
+        for resource in reversed(self.resources):
+            await resource.release()
+
+    async def closed(self) -> None:
+        """Waits until everything that was let go is closed."""
+        while self._closing:
+            await asyncio.wait(tuple(self._closing))

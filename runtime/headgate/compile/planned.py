@@ -1,0 +1,91 @@
+"""What MANIFESTS names and this build does not have: known by name, so that it is refused with the missing feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from headgate.core.kind import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Keys and kinds that are known and refused; `*` in a path stands for any one key."""
+
+    keys: Mapping[tuple[str, ...], str]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def key(self, path: Key) -> str | None:
+        """The feature that the key at `path` needs and this build lacks."""
+        for known, feature in self.keys.items():
+            if len(known) == len(path) and all(a in ("*", b) for a, b in zip(known, path, strict=True)):
+                return feature
+        return None
+
+    def kind(self, path: Key, value: Any) -> str | None:
+        """The feature that a `kind:` at `path` needs and this build lacks."""
+        return self.kinds.get(str(value)) if path and path[-1] == "kind" else None
+
+
+_GATEWAY: Mapping[tuple[str, ...], str] = {
+    ("bus",): "the Redis event bus",
+    ("retention",): "retention",
+    ("mcp",): "MCP servers",
+    ("interceptors",): "interceptors",
+    ("approvals",): "approvals",
+    ("heartbeats",): "heartbeats",
+    ("deliveries",): "deliveries",
+    ("code",): "code execution",
+    ("budgets",): "budgets across runs",
+    ("secrets",): "secret back-ends",
+    ("source",): "GitOps sources",
+    ("events",): "event webhooks",
+    ("server", "compat"): "the seed-003 API",
+    ("reload", "require_tests"): "inline tests",
+    ("reload", "probation"): "reload probation",
+    ("auth", "oidc"): "OIDC",
+    ("auth", "encryption_key"): "credentials encrypted at rest",
+    ("limits", "depth"): "sub-agents",
+    ("limits", "fan_out"): "sub-agents",
+}
+_AGENT: Mapping[tuple[str, ...], str] = {
+    ("mcp_servers",): "MCP servers",
+    ("skills",): "skills",
+    ("fields",): "field definitions",
+    ("agents",): "sub-agents",
+    ("exclude_tools",): "sub-agents",
+    ("approvals",): "approvals",
+    ("memory",): "memory",
+    ("compaction",): "context compaction",
+    ("output",): "structured output",
+    ("tests",): "inline tests",
+    ("profiles", "*", "approvals"): "approvals",
+}
+_TOOL: Mapping[tuple[str, ...], str] = {
+    ("fields",): "field definitions",
+    ("tests",): "inline tests",
+}
+GATEWAY = Planned(
+    {**_GATEWAY, ("providers", "*", "preset"): "the openai_chat provider"},
+    {"openai": "the OpenAI provider", "openai_chat": "the openai_chat provider"},
+)
+AGENT = Planned(_AGENT)
+TOOL = Planned(
+    _TOOL, {kind: f"{kind} tools" for kind in ("openapi", "sql", "command", "pipeline", "agent", "mcp", "client")}
+)
+ROLES: Mapping[str, str] = {
+    "layer": "gateway.d layers",
+    "skill": "skills",
+    "field": "field definitions",
+    "catalog": "the MCP catalog",
+}
+BUILT_IN = frozenset(
+    {
+        "run_agent", "get_background_result", "code_execute", "code_execute_status", "code_mode",
+        "mcp_find", "mcp_add", "mcp_remove",
+        "lookup_field", "get_field_definitions", "list_field_integrations", "check_field_drift", "discover_fields",
+        "load_skill", "find_tools", "memory_save", "memory_recall", "memory_forget", "health_check",
+    }
+)  # fmt: skip
+"""Names that no file may take."""

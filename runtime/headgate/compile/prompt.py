@@ -1,0 +1,134 @@
+"""System prompts: Markdown with `{{ path }}` slots and included fragments, checked when the tree is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from headgate.compile.specs import Agent
+from headgate.core.kind import Finding
+from headgate.expressions.template import MISSING, Slot, Template, as_text, lookup
+from headgate.manifest.diagnostics import suggest
+from headgate.manifest.source import Document
+
+Fragments = Mapping[str, tuple[Document, str]]
+INCLUDE = "include:"
+PROMPT_SCOPE: Mapping[str, tuple[str, ...]] = {
+    "today": (),
+    "now": (),
+    "channel": (),
+    "agent": ("name", "description", "display_name", "tags"),
+    "session": ("id", "team", "key", "channel"),
+}
+"""What a prompt may name, besides `input.*` and `include:NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt with its fragments in place; what is absent renders as nothing."""
+
+    parts: tuple[str | Slot, ...]
+    appended: tuple[str, ...] = ()
+
+    def extended(self, texts: list[str]) -> Prompt:
+        """The prompt with more paragraphs at its end."""
+        return Prompt(self.parts, (*self.appended, *texts)) if texts else self
+
+    def render(self, scope: Mapping[str, Any]) -> str:
+        """The text that the model gets."""
+        text = "".join(part if isinstance(part, str) else _shown(lookup(scope, part.steps)) for part in self.parts)
+        return "\n\n".join([text.strip(), *self.appended]).strip()
+
+
+def _shown(value: Any) -> str:
+    return "" if value is MISSING or value is None else as_text(value)
+
+
+def compile_prompt(text: str, fragments: Fragments, context: Mapping[str, str]) -> Prompt:
+    """The prompt of a text that `check_prompt` found nothing in; context files follow, each under its path."""
+    files = tuple(f'<document path="{path}">\n{body.strip()}\n</document>' for path, body in context.items())
+    return Prompt(tuple(_inlined(text, fragments))).extended(list(files))
+
+
+def _inlined(text: str, fragments: Fragments) -> Iterator[str | Slot]:
+    for part in Template.parse(text).parts:
+        if isinstance(part, Slot) and part.path.startswith(INCLUDE):
+            yield from _inlined(fragments[part.path.removeprefix(INCLUDE)][1].strip(), fragments)
+        else:
+            yield part
+
+
+def check_prompt(text: str, fragments: Fragments, spec: Agent | None) -> Iterator[tuple[int, Finding]]:
+    """What is wrong in a prompt or fragment, each finding with its offset; `spec` is None for a fragment."""
+    try:
+        slots = Template.parse(text).slots
+    except PydanticCustomError as error:
+        context = error.context or {}
+        yield int(context.get("offset", 0)), Finding((), "HG1301", error.message())
+        return
+    for slot in slots:
+        finding = _include(slot, fragments) if slot.path.startswith(INCLUDE) else _path(slot, spec)
+        if finding is not None:
+            yield slot.offset, finding
+
+
+def _include(slot: Slot, fragments: Fragments) -> Finding | None:
+    name = slot.path.removeprefix(INCLUDE)
+    if name not in fragments:
+        guess = suggest(name, fragments)
+        hint = f"did you mean {guess!r}?" if guess else f"add fragments/{name}.md"
+        return Finding((), "HG1201", f"no fragment is called {name!r}", hint)
+    if name in _reached(name, fragments):
+        return Finding((), "HG1204", f"fragment {name!r} includes itself", "break the circle")
+    return None
+
+
+def _reached(start: str, fragments: Fragments) -> set[str]:
+    """The fragments that are reached from `start`, itself only if it is reached again."""
+    seen: set[str] = set()
+    queue = [start]
+    while queue:
+        for name in _names(fragments[queue.pop()][1]):
+            if name in fragments and name not in seen:
+                seen.add(name)
+                queue.append(name)
+    return seen
+
+
+def _names(text: str) -> list[str]:
+    try:
+        slots = Template.parse(text).slots
+    except PydanticCustomError:
+        return []
+    return [slot.path.removeprefix(INCLUDE) for slot in slots if slot.path.startswith(INCLUDE)]
+
+
+def _path(slot: Slot, spec: Agent | None) -> Finding | None:
+    head, rest = str(slot.steps[0]), slot.steps[1:]
+    if head == "input":
+        return _input(slot, spec)
+    known = PROMPT_SCOPE.get(head)
+    if known is None:
+        guess = suggest(head, [*PROMPT_SCOPE, "input"])
+        hint = f"did you mean {guess!r}?" if guess else f"known: {', '.join([*PROMPT_SCOPE, 'input', 'include:NAME'])}"
+        return Finding((), "HG1302", f"a prompt has no {slot.path!r}", hint)
+    if (known and (not rest or rest[0] not in known)) or (not known and rest):
+        hint = f"known: {', '.join(f'{head}.{name}' for name in known)}" if known else f"write {{{{ {head} }}}}"
+        return Finding((), "HG1302", f"a prompt has no {slot.path!r}", hint)
+    return None
+
+
+def _input(slot: Slot, spec: Agent | None) -> Finding | None:
+    if spec is None:
+        return None
+    if spec.input is None:
+        return Finding((), "HG1302", f"{slot.path!r}: the agent declares no input", "add input: with a JSON Schema")
+    known = spec.input.get("properties", {})
+    if len(slot.steps) > 1 and slot.steps[1] not in known and spec.input.get("additionalProperties") is not True:
+        guess = suggest(str(slot.steps[1]), known)
+        hint = f"did you mean 'input.{guess}'?" if guess else f"known: {', '.join(known)}"
+        return Finding((), "HG1302", f"the agent's input has no {slot.path!r}", hint)
+    return None

@@ -1,0 +1,192 @@
+"""JSON Schemas (2020-12) of every manifest, generated from the specs of the kinds that are registered.
+
+The exported schemas are the ones that the compiler itself applies to the raw documents, so a third-party validator in
+CI comes to the same verdict on structure. A union is written as if/then on its tag, because validators then blame the
+right key; a scalar that is not free text may also be a `${...}` reference, whose value is checked after resolution.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from headgate.compile.specs import Agent, Gateway
+from headgate.core.kind import Kind, Kinds, Spec
+
+Schema = dict[str, Any]
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE: Schema = {
+    "type": "string",
+    "pattern": r"\$\{",
+    "description": "A reference: ${env:NAME}, ${env:NAME:-default}, ${env:NAME:?message}, ${file:PATH}.",
+}
+REFERENCE_LINK: Schema = {"$ref": "#/$defs/Reference"}
+_MAPS = ("properties", "$defs", "patternProperties")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SINGLES = ("items", "additionalProperties", "propertyNames", "if", "then", "else", "not")
+_CONSTRAINED = ("enum", "const", "pattern", "minLength", "maxLength", "format")
+
+
+def schemas(kinds: Kinds) -> dict[str, Schema]:
+    """All schemas by file name."""
+    return {
+        "gateway.schema.json": gateway_schema(kinds),
+        "agent.schema.json": agent_schema(),
+        "tool.schema.json": tool_schema(kinds),
+    }
+
+
+def gateway_schema(kinds: Kinds) -> Schema:
+    """Schema of `gateway.toml`."""
+    root, defs = _of(Gateway, "")
+    family, more = _family(kinds.providers, "provider")
+    root["properties"]["providers"]["additionalProperties"] = family
+    return _document("gateway.toml", root, {**defs, **more})
+
+
+def agent_schema() -> Schema:
+    """Schema of an agent's frontmatter."""
+    root, defs = _of(Agent, "")
+    return _document("Frontmatter of agents/*.md", root, defs)
+
+
+def tool_schema(kinds: Kinds) -> Schema:
+    """Schema of `tools/*.yaml`."""
+    family, defs = _family(kinds.tools, "tool")
+    return _document("tools/*.yaml", family, defs)
+
+
+def render(schema: Schema) -> str:
+    """The text of a schema file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(folder: Path, kinds: Kinds) -> list[Path]:
+    """Writes all schema files and names those that changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = []
+    for name, schema in schemas(kinds).items():
+        path, text = folder / name, render(schema)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def _document(title: str, root: Schema, defs: dict[str, Schema]) -> Schema:
+    return {"$schema": DIALECT, "title": f"Headgate: {title}", **root, "$defs": {"Reference": REFERENCE, **defs}}
+
+
+def _of(spec: type[Spec], prefix: str) -> tuple[Schema, dict[str, Schema]]:
+    raw = spec.model_json_schema(ref_template="#/$defs/" + prefix + "{model}")
+    defs = {prefix + name: _clean(each) for name, each in raw.pop("$defs", {}).items()}
+    return _clean(raw), defs
+
+
+def _family(family: Mapping[str, Kind[Any, Any]], noun: str) -> tuple[Schema, dict[str, Schema]]:
+    links: dict[str, Schema] = {}
+    defs: dict[str, Schema] = {}
+    for name, kind in family.items():
+        root, more = _of(kind.spec, f"{name}-")
+        root.setdefault("description", kind.summary)
+        root["properties"]["kind"] = {"const": name}
+        defs |= {f"{noun}-{name}": root, **more}
+        links[name] = {"$ref": f"#/$defs/{noun}-{name}"}
+    return _by_tag("kind", links), defs
+
+
+def _by_tag(tag: str, links: Mapping[str, Schema]) -> Schema:
+    return {
+        "type": "object",
+        "required": [tag],
+        "properties": {tag: {"enum": list(links)}},
+        "allOf": [
+            {"if": {"properties": {tag: {"const": name}}, "required": [tag]}, "then": link}
+            for name, link in links.items()
+        ],
+    }
+
+
+def _clean(node: Schema) -> Schema:
+    """One schema node in the exported form: no titles, no nulls, tags as if/then, references allowed."""
+    node = _recurse({key: value for key, value in node.items() if key != "title"})
+    if node.get("default", ...) is None:
+        del node["default"]
+    for step in (_without_null, _tagged, _named_map, _annotatable, _or_reference):
+        node = step(node)
+    return node
+
+
+def _recurse(node: Schema) -> Schema:
+    out = dict(node)
+    for key in _MAPS:
+        if key in out:
+            out[key] = {name: _clean(each) for name, each in out[key].items()}
+    for key in _LISTS:
+        if key in out:
+            out[key] = [_clean(each) for each in out[key]]
+    for key in _SINGLES:
+        if isinstance(out.get(key), dict):
+            out[key] = _clean(out[key])
+    return out
+
+
+def _without_null(node: Schema) -> Schema:
+    if "anyOf" not in node:
+        return node
+    branches = [each for each in node["anyOf"] if each != {"type": "null"}]
+    rest = {key: value for key, value in node.items() if key != "anyOf"}
+    if len(branches) == 1:
+        return {**branches[0], **rest}
+    return {**rest, "anyOf": branches}
+
+
+def _tagged(node: Schema) -> Schema:
+    mapping = node.get("discriminator")
+    if not mapping:
+        return node
+    rest = {key: value for key, value in node.items() if key not in ("oneOf", "discriminator")}
+    return {**rest, **_by_tag(mapping["propertyName"], {k: {"$ref": v} for k, v in mapping["mapping"].items()})}
+
+
+def _named_map(node: Schema) -> Schema:
+    patterns = node.get("patternProperties")
+    if not patterns or "properties" in node or len(patterns) != 1:
+        return node
+    ((pattern, value),) = patterns.items()
+    rest = {key: each for key, each in node.items() if key != "patternProperties"}
+    return {**rest, "propertyNames": {"pattern": pattern}, "additionalProperties": value}
+
+
+def _annotatable(node: Schema) -> Schema:
+    if node.get("additionalProperties") is False:
+        return {**node, "patternProperties": {"^x-": {}}}
+    return node
+
+
+def _or_reference(node: Schema) -> Schema:
+    if node.get("x-json-schema") or "const" in node:
+        return node
+    if "anyOf" in node:
+        scalar = any("anyOf" in each or _constrained(each) for each in node["anyOf"])
+        branches = [inner for each in node["anyOf"] for inner in _opened(each)]
+        unique = [each for i, each in enumerate(branches) if each not in branches[:i] and each != REFERENCE_LINK]
+        return {**node, "anyOf": [*unique, REFERENCE_LINK] if scalar else unique}
+    if not _constrained(node):
+        return node
+    outer = {key: node[key] for key in node if key in ("description", "default", "examples") or key.startswith("x-")}
+    inner = {key: value for key, value in node.items() if key not in outer}
+    return {**outer, "anyOf": [inner, REFERENCE_LINK]}
+
+
+def _opened(branch: Schema) -> Iterable[Schema]:
+    return branch["anyOf"] if set(branch) == {"anyOf"} else [branch]
+
+
+def _constrained(node: Schema) -> bool:
+    kind = node.get("type")
+    if kind in ("integer", "number", "boolean") or "enum" in node:
+        return True
+    return kind == "string" and any(key in node for key in _CONSTRAINED)

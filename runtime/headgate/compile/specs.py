@@ -1,0 +1,230 @@
+"""The typed form of `gateway.toml` and of an agent's frontmatter.
+
+Field docstrings become the descriptions of the JSON Schemas and of the reference pages. `x-reload` says what an edit
+of the key costs: `hot` (the default) swaps in place, `restart` needs a new process.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from headgate.core.kind import Spec
+from headgate.core.scalars import Duration, Name, Secret, Size
+
+RESTART = {"x-reload": "restart"}
+Positive = Annotated[int, Field(ge=1)]
+Usd = Annotated[float, Field(gt=0)]
+ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
+Globs = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class Cors(Spec):
+    """Cross-origin access of browsers."""
+
+    origins: tuple[str, ...] = ()
+    """Origins that may call the gateway from a browser, such as `https://chat.example.com`."""
+
+
+class ServerLimits(Spec):
+    """Hard limits at the door."""
+
+    body: Size = 4 << 20
+    """The largest request body; more is answered with 413."""
+    sessions: Positive = 10_000
+    """Unexpired sessions that one key may hold; more is answered with 429."""
+    runs: Positive = 1_000
+    """Runs that may be in progress at once; more is answered with 503."""
+    streams_per_key: Positive = 500
+    """Streams that one key may hold open at once; more is answered with 429."""
+
+
+class Server(Spec):
+    """Where the gateway listens, and to whom it answers."""
+
+    host: str = "127.0.0.1"
+    """The address to bind. Anything wider than loopback needs a key that is not the demo key."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """The TCP port; 0 picks a free one."""
+    public_url: str | None = None
+    """The URL under which clients reach the gateway; its host is accepted in `Host` and `Origin`."""
+    allowed_hosts: tuple[str, ...] = ()
+    """More host names that are accepted in the `Host` header, besides loopback and `public_url`."""
+    cors: Cors = Cors()
+    """Cross-origin access of browsers."""
+    limits: ServerLimits = ServerLimits()
+    """Hard limits at the door."""
+
+
+class Store(Spec):
+    """Where runs, sessions and messages are committed."""
+
+    url: str = "sqlite:///.headgate/state.db"
+    """`sqlite:///` and a path, relative to the tree."""
+
+
+class Reload(Spec):
+    """How an edit becomes the live revision."""
+
+    settle: Duration = 0.2
+    """How long the files must stay unchanged before they are read as one edit."""
+    warm: Literal["proceed", "abort"] = "proceed"
+    """Whether an object that does not become ready in time stops the swap."""
+    drain: Duration = 600.0
+    """How long runs may go on with the revision that they started on."""
+
+
+class Boot(Spec):
+    """What happens when the tree is broken at start-up."""
+
+    on_invalid: Literal["fail", "last_good"] = "fail"
+    """`fail` refuses to start; `last_good` serves the last revision that was live, and says so."""
+
+
+class Key(Spec):
+    """An API key and what its holder may do."""
+
+    key: Annotated[str, Field(min_length=8, json_schema_extra={"x-secret": True})]
+    """The secret itself; a reference, such as `${env:NAME}`."""
+    team: str = "default"
+    """The team that the key belongs to."""
+    scopes: tuple[Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9_-]*)(:(\*|[a-z0-9_-]+)){0,2}$")], ...] = ("chat",)
+    """What the key may do: `area[:action[:object]]`, with `*`."""
+    agents: Globs = ("*",)
+    """Globs of the agents that the key may see and call."""
+    tools: Globs = ("*",)
+    """Globs of the tools that agents may use for this key."""
+    profile: Name | None = None
+    """The agents' profile that applies to this key."""
+
+
+class Auth(Spec):
+    """Who may call."""
+
+    session_ttl: Duration = 3600.0
+    """How long a session token is valid, from its creation."""
+    session_secret: Annotated[Secret, Field(min_length=32)] | None = None
+    """Signs session tokens; generated once and kept in the state directory when it is not given."""
+    keys: dict[Name, Key] = {}
+    """API keys by name."""
+
+
+class ModelAlias(Spec):
+    """A name for a model that agents use."""
+
+    provider: Name
+    """The provider, by its name in `[providers]`."""
+    model: Annotated[str, Field(min_length=1)] = "auto"
+    """The provider's model id; `auto` is the provider's default model."""
+
+
+class EgressRules(Spec):
+    """What outbound HTTP of tools may reach beyond public HTTPS."""
+
+    allow: tuple[str, ...] = ()
+    """Host names, host globs, `host:port`, addresses or CIDR blocks."""
+
+
+class Functions(Spec):
+    """Python that tools may call."""
+
+    packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...] = ()
+    """Packages whose functions `kind: function` tools may name."""
+
+
+class Limits(Spec):
+    """Limits of every run; an agent may only be stricter."""
+
+    turns: Positive = 100
+    """Model turns of one run."""
+    tool_output: Size = 256 << 10
+    """The most that one tool result may put before the model; the rest is cut, and said so."""
+
+
+class Gateway(Spec):
+    """`gateway.toml`: the server, its store, who may call, and which models there are."""
+
+    version: Literal[1]
+    """The version of the manifest format."""
+    name: Name = "headgate"
+    """The name of this gateway."""
+    default_agent: Name | None = None
+    """The agent of callers that name none; may be left out when there is only one."""
+    server: Annotated[Server, Field(json_schema_extra=RESTART)] = Server()
+    store: Annotated[Store, Field(json_schema_extra=RESTART)] = Store()
+    reload: Reload = Reload()
+    boot: Boot = Boot()
+    auth: Auth = Auth()
+    providers: Annotated[dict[Name, dict[str, Any]], Field(min_length=1, json_schema_extra={"x-family": "providers"})]
+    """Model providers by name."""
+    models: dict[Name, ModelAlias] = {}
+    """Model aliases by name."""
+    egress: EgressRules = EgressRules()
+    functions: Functions = Functions()
+    limits: Limits = Limits()
+
+
+class CancelAfter(Spec):
+    """Cancel the run when nobody has been listening for this long."""
+
+    cancel_after: Duration
+
+
+class Channel(Spec):
+    """How one channel shapes the agent's runs."""
+
+    append: str | None = None
+    """Added to the prompt."""
+    tools_deny: Globs = ()
+    """Globs of tools that are not offered on this channel."""
+
+
+class Profile(Channel):
+    """A stricter form of the agent, chosen by a request or by a key."""
+
+    max_turns: Positive | None = None
+    """Model turns of one run; at most the agent's own."""
+    timeout: Duration | None = None
+    """Wall time of one run; at most the agent's own."""
+    budget_usd: Usd | None = None
+    """Cost of one run in USD; at most the agent's own."""
+
+
+class Agent(Spec):
+    """An agent: the frontmatter of `agents/<name>.md`; the Markdown below it is the prompt."""
+
+    name: Name | None = None
+    """Must agree with the file name when it is given."""
+    description: Annotated[str, Field(min_length=1)]
+    """What the agent is for, in a sentence."""
+    display_name: str | None = None
+    """The name that people see."""
+    tags: tuple[str, ...] = ()
+    """Free labels."""
+    model: ModelRef | None = None
+    """An alias of `[models]`, or `provider/model-id`; the alias `default` when it is not given."""
+    fallback: tuple[ModelRef, ...] = ()
+    """Models that are tried, in order, when the first cannot answer."""
+    thinking: Literal["off", "adaptive", "low", "medium", "high"] | Annotated[int, Field(ge=1024)] | None = None
+    """How much the model may think: a level, or a budget in tokens."""
+    max_output_tokens: Positive | None = None
+    """The most tokens that one model turn may produce."""
+    tools: Globs = ()
+    """Names or globs of the tools that the agent may call; none named, none offered."""
+    context: tuple[str, ...] = ()
+    """Files of the tree that are added to the prompt."""
+    max_turns: Positive = 20
+    """Model turns of one run."""
+    timeout: Duration = 600.0
+    """Wall time of one run."""
+    budget_usd: Usd | None = None
+    """Cost of one run in USD."""
+    on_disconnect: Literal["continue"] | CancelAfter = "continue"
+    """What becomes of a run whose client has gone."""
+    input: Annotated[dict[str, Any] | None, Field(json_schema_extra={"x-json-schema": True})] = None
+    """JSON Schema of the request's `context.input`, which the prompt sees as `input.*`."""
+    channels: dict[Name, Channel] = {}
+    """How the request's `context.channel` shapes the run."""
+    profiles: dict[Name, Profile] = {}
+    """Stricter forms, chosen by the request's `context.profile` or by a key's `profile`."""

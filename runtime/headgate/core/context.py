@@ -1,0 +1,93 @@
+"""Who asks, and within what: passed as arguments, never looked up."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from headgate.core.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller: a key of `[auth.keys]`, its team, and what it may see and do.
+
+    `digest` is the SHA-256 of the key, in hexadecimal. `agents` and `tools` are globs, `scopes` have the grammar
+    `area[:action[:object]]` with `*`.
+    """
+
+    key: str
+    team: str
+    digest: str
+    scopes: frozenset[str]
+    agents: tuple[str, ...] = ("*",)
+    tools: tuple[str, ...] = ("*",)
+    profile: str | None = None
+
+    def allows(self, scope: str) -> bool:
+        """Whether one of the principal's scopes covers `scope`; a shorter scope covers all below it."""
+        return any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
+
+    def require(self, *scopes: str) -> None:
+        """Raises `Forbidden` unless one of the scopes is covered."""
+        if not any(self.allows(scope) for scope in scopes):
+            raise Forbidden(f"key {self.key!r} lacks the scope {' or '.join(scopes)}", code="insufficient_scope")
+
+    def sees_agent(self, name: str) -> bool:
+        """Whether the agent is visible to this principal."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.agents)
+
+    def sees_tool(self, name: str) -> bool:
+        """Whether agents may use this tool for this principal."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.tools)
+
+
+def _covers(held: list[str], wanted: list[str]) -> bool:
+    if len(held) > len(wanted):
+        return False
+    return all(part in ("*", want) for part, want in zip(held, wanted, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What a tool may know of the conversation that it serves."""
+
+    id: str
+    team: str
+    key: str
+    channel: str | None = None
+
+
+class Emit(Protocol):
+    """How a running tool speaks: `emit("kind", key=value)` becomes a `custom` event of the run."""
+
+    def __call__(self, kind: str, /, **data: Any) -> None: ...
+
+
+class Output(Protocol):
+    """How a running tool streams its output: `output("stdout", "a line")`."""
+
+    def __call__(self, stream: str, text: str, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What one tool call may know and do.
+
+    `deadline` is on the event loop's clock. `idempotency_key` is `run:step:call` and the same when the call is made
+    again. `attempt` counts from 1.
+    """
+
+    run: str
+    step: int
+    call_id: str
+    agent: str
+    session: SessionInfo
+    deadline: float
+    emit: Emit
+    output: Output
+    idempotency_key: str
+    attempt: int = 1
+    clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

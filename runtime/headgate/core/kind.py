@@ -1,0 +1,116 @@
+"""What a family member is: a spec type plus how to check and open it.
+
+A family (providers, tools, ...) is a mapping from kind name to `Kind`; one leaf module holds the spec, the class and
+its `KIND`, and one line of the family's `__init__` registers it. Schema, reference page and conformance test follow
+from the registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from headgate.core.ports import Provider, Tool
+
+Key = tuple[str | int, ...]
+Severity = Literal["error", "warning"]
+
+
+class Spec(BaseModel):
+    """A typed, frozen piece of a manifest; unknown keys are errors (`x-*` keys never reach it)."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, regex_engine="python-re"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_annotations(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if not str(key).startswith("x-")}
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong inside one manifest object; the compiler turns it into a diagnostic with a position.
+
+    `key` is the path inside the document, `offset` the number of characters into that scalar's value, `code` one of
+    the stable HG codes.
+    """
+
+    key: Key
+    code: str
+    message: str
+    hint: str = ""
+    offset: int | None = None
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What a kind may use to open an object.
+
+    `read` gives the bytes of a file of the tree by its path from the root. `http` is the shared client behind the
+    egress guard. `packages` are those that function tools may come from. `environ` is the process environment.
+    `scrub` removes every resolved secret from a text.
+    """
+
+    name: str
+    http: httpx2.AsyncClient
+    read: Callable[[str], bytes]
+    packages: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    scrub: Callable[[str], str] = field(default=str, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a kind's `check` may know beyond the spec: the object's name and the packages functions may come from."""
+
+    name: str
+    packages: tuple[str, ...] = ()
+
+
+S = TypeVar("S", bound=Spec)
+B_co = TypeVar("B_co", covariant=True)
+
+
+def _nothing_to_check(_spec: Any, _scope: Scope) -> Iterable[Finding]:
+    return ()
+
+
+def _no_files(_spec: Any) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[S, B_co]):
+    """One kind of a family.
+
+    `open(spec, env)` is an async context manager: entering makes the object ready to use, leaving releases all that
+    it holds. `check(spec, scope)` finds what the spec's own types cannot (it does no I/O but may import). `files(spec)`
+    names the files of the tree that the object reads when it is opened. `choose(spec, environ)` makes the kind an
+    alias: it answers the raw spec, `kind` included, of the kind that stands in for it.
+    """
+
+    name: str
+    summary: str
+    spec: type[S]
+    open: Callable[[S, Env], AbstractAsyncContextManager[B_co]]
+    check: Callable[[S, Scope], Iterable[Finding]] = _nothing_to_check
+    files: Callable[[S], tuple[str, ...]] = _no_files
+    choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Every family that this build has. Tests pass a smaller one."""
+
+    providers: Mapping[str, Kind[Any, Provider]]
+    tools: Mapping[str, Kind[Any, Tool]]

@@ -1,0 +1,151 @@
+"""The ports: what the engine asks of leaves, as Protocols.
+
+A leaf of a family fulfils one of these; the engine knows nothing else of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from headgate.core.context import ToolContext
+from headgate.core.messages import ErrorInfo, Message, StopReason, ToolCall, ToolResult, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Behaviour hints of a tool, with MCP's defaults for what is unstated (D14)."""
+
+    read_only: bool = False
+    destructive: bool = True
+    idempotent: bool = False
+    open_world: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """What a model is told about a tool; `input_schema` is a JSON Schema (2020-12) of an object."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    annotations: Annotations = Annotations()
+    kind: str = ""
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One provider turn, in provider-neutral words.
+
+    `attempt` counts from 0 and grows with every retry of the same turn. `turn` counts from 1 within the run.
+    """
+
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolDefinition, ...] = ()
+    max_output_tokens: int | None = None
+    thinking: str | int | None = None
+    session: str = ""
+    run: str = ""
+    turn: int = 1
+    attempt: int = 0
+
+
+class TextChunk(msgspec.Struct, frozen=True):
+    """A piece of text, not empty."""
+
+    text: str
+
+
+class ThinkingChunk(msgspec.Struct, frozen=True):
+    """A piece of thinking, not empty."""
+
+    text: str
+
+
+class Restarted(msgspec.Struct, frozen=True):
+    """The turn is made again from its beginning: what was yielded before is void."""
+
+    attempt: int
+    reason: ErrorInfo
+    delay: float
+    model: str
+
+
+class TurnDone(msgspec.Struct, frozen=True):
+    """The turn is whole: always the last event of a stream, and exactly once.
+
+    `cut` is true when the provider stopped in the middle of a tool call, whose arguments cannot be trusted then.
+    `cost` is in USD, None when the model has no known price.
+    """
+
+    message: Message
+    usage: Usage
+    stop: StopReason
+    model: str
+    cost: float | None = None
+    cut: bool = False
+
+
+ModelEvent = TextChunk | ThinkingChunk | Restarted | TurnDone
+
+
+class Model(Protocol):
+    """A way to have a turn made. Closing the iterator early cancels the provider call at once."""
+
+    def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+        """Yields the turn as it is made; raises `ProviderError` when it cannot be."""
+        ...
+
+
+class Provider(Model, Protocol):
+    """An opened provider: a model plus what the compiler and the edges need to know of it."""
+
+    @property
+    def default_model(self) -> str:
+        """The model id that `model = "auto"` stands for."""
+        ...
+
+    @property
+    def demo(self) -> bool:
+        """Whether its answers are scripted instead of made by a model."""
+        ...
+
+
+class Tool(Protocol):
+    """An opened tool. `call` may be cancelled at any await and must then leave nothing running."""
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """Name, description, schema and annotations."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that one call may take."""
+        ...
+
+    async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
+        """Runs one validated call; raises `ToolError` for a failure that the model should read."""
+        ...
+
+
+ModelNext = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
+ToolNext = Callable[[ToolCall, ToolContext], Awaitable[ToolResult]]
+
+
+class Interceptor(Protocol):
+    """Stands around every provider turn and every tool call (D12); folded once per snapshot, outermost first."""
+
+    def around_model(self, request: ModelRequest, call_next: ModelNext, /) -> AsyncIterator[ModelEvent]:
+        """Wraps one provider turn."""
+        ...
+
+    async def around_tool(self, call: ToolCall, ctx: ToolContext, call_next: ToolNext, /) -> ToolResult:
+        """Wraps one tool call."""
+        ...

@@ -1,0 +1,84 @@
+"""The scalar grammars that all manifests share: durations, sizes, names.
+
+A value that does not fit raises `PydanticCustomError` with a sentence that says what would; the compiler gives it a
+position and a stable code.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+NAME = r"^[a-z0-9](?:[a-z0-9-]|_(?!_)){0,63}$"
+"""The name of an object: also its file name. `__` is kept for `{server}__{tool}`."""
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)?")
+_BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def seconds(value: Any) -> float:
+    """The seconds of a duration such as `250ms`, `30s`, `10m`, `2h` or `7d`."""
+    if isinstance(value, float):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError(
+            "duration", "{value} is not a duration; write 250ms, 30s, 10m, 2h or 7d", _shown(value)
+        )
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def octets(value: Any) -> int:
+    """The bytes of a size such as `512KiB` or `20MiB`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("size", "{value} is not a size; write 512KiB, 20MiB or 1GiB", _shown(value))
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def _shown(value: Any) -> dict[str, str]:
+    return {"value": repr(value)}
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$", "examples": ["250ms", "30s", "10m"]}),
+]
+"""Seconds; written as a duration."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(octets),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(B|KiB|MiB|GiB)?$", "examples": ["512KiB", "20MiB"]}),
+]
+"""Bytes; written as a size."""
+
+Name = Annotated[str, Field(pattern=NAME)]
+"""The name of a manifest object."""
+
+Secret = Annotated[str, Field(json_schema_extra={"x-secret": True})]
+"""A value that is never shown; a literal one in a manifest is a warning."""
+
+
+class Interpolated(str):
+    """A scalar whose `${...}` references were resolved.
+
+    `literal` holds the (start, end) character ranges that came from a reference: they are data, and whoever parses
+    the scalar further (templates, expressions) must not find syntax in them.
+    """
+
+    __slots__ = ("literal",)
+    literal: tuple[tuple[int, int], ...]
+
+    def __new__(cls, text: str, literal: tuple[tuple[int, int], ...] = ()) -> Interpolated:
+        self = super().__new__(cls, text)
+        self.literal = literal
+        return self

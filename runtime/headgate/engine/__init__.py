@@ -1,0 +1,1 @@
+"""Runs plans: one loop, one dispatch, committed steps, an event log per run. Knows no HTTP."""

@@ -1,0 +1,42 @@
+"""The last revision that was live, kept on disk by its digest: what `[boot] on_invalid = "last_good"` starts from."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+from headgate.manifest.tree import Tree, revision_of
+
+_NAME = "last-good.tar"
+
+
+def keep(state: Path, tree: Tree) -> None:
+    """Writes the tree's files as they were compiled; atomic, readable by the owner only."""
+    folder = state / "bundles"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = folder / f"{_NAME}.{os.getpid()}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
+        for path, data in tree.files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    fresh.replace(folder / _NAME)
+
+
+def recall(state: Path, root: Path) -> Tree | None:
+    """The tree that was kept last, or None when there is none that can be read."""
+    path = state / "bundles" / _NAME
+    try:
+        with tarfile.open(path) as archive:
+            files = {member.name: _read(archive, member) for member in archive.getmembers()}
+    except (OSError, tarfile.TarError):
+        return None
+    return Tree(root=root, files=files, revision=revision_of(files), diagnostics=())
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    handle = archive.extractfile(member)
+    return handle.read() if handle else b""

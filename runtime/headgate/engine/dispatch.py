@@ -1,0 +1,128 @@
+"""One tool call, from the model's words to a result: the only door to a tool.
+
+Known? arguments readable and valid? still allowed by the live revision? then the folded call, under its timeout; the
+result is cleaned before anybody sees it. Whatever happens the call has a result, and the model reads why it failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from headgate.compile.plan import AgentPlan, BoundTool
+from headgate.core.context import SessionInfo, ToolContext
+from headgate.core.errors import GatewayError
+from headgate.core.events import Custom, ToolOutput
+from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
+from headgate.engine.hygiene import clean
+from headgate.engine.recorder import Recorder
+from headgate.manifest.diagnostics import suggest
+
+log = structlog.get_logger("headgate.dispatch")
+
+RESERVED = frozenset({"error", "stream_complete", "stream_error", "stream_retry", "text_delta", "thinking_delta"})
+_KIND = re.compile(r"[a-z][a-z0-9_.]{0,63}")
+_CHUNKS = 500
+_CHUNK_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool."""
+
+    plan: AgentPlan
+    session: SessionInfo
+    recorder: Recorder
+    scrub: Callable[[str], str]
+    withdrawn: Callable[[str], str | None]
+    output_limit: int
+
+    async def call(self, call: ToolCall, step: int, *, cut: bool) -> ToolResult:
+        """The cleaned result of one call; raises only on cancellation."""
+        tool = self.plan.tools.get(call.name)
+        refused = self._refused(call, tool, cut=cut)
+        if refused is not None or tool is None:
+            return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
+        return clean(await self._run(tool, call, step), self.scrub, self.output_limit)
+
+    def _refused(self, call: ToolCall, tool: BoundTool | None, *, cut: bool) -> ToolResult | None:
+        if tool is None:
+            guess = suggest(call.name, self.plan.tools)
+            hint = f"did you mean {guess}?" if guess else f"available: {', '.join(self.plan.tools) or 'none'}"
+            return failed("unknown_tool", f"there is no tool {call.name!r}; {hint}")
+        if cut:
+            return failed("turn_cut_off", "your turn was cut off, so this call was not run; make it again, shorter")
+        if call.args is None:
+            return failed("invalid_json", "the arguments are not a JSON object, so the tool was not run; call it again")
+        wrong = tool.violations(call.args)
+        if wrong:
+            return failed("invalid_arguments", "; ".join(wrong))
+        reason = self.withdrawn(call.name)
+        return failed("withdrawn", reason, status="denied") if reason else None
+
+    async def _run(self, tool: BoundTool, call: ToolCall, step: int) -> ToolResult:
+        """Supervised boundary: a tool's unexpected failure becomes a result, and its traceback goes to the log."""
+        loop = asyncio.get_running_loop()
+        ctx = self._context(call, step, loop.time() + tool.timeout)
+        try:
+            async with asyncio.timeout(tool.timeout):
+                return await tool.call(call, ctx)
+        except TimeoutError:
+            return failed("tool_timeout", f"{call.name} did not answer within {tool.timeout:g} s", retryable=True)
+        except GatewayError as error:
+            info = ErrorInfo(error.code, error.message, error.retryable, error.details)
+            return ToolResult(status="error", error=info)
+        except Exception:
+            log.exception("tool.crashed", tool=call.name, run=self.recorder.run_id)
+            return failed("internal_error", f"{call.name} failed inside; the gateway's log has the details")
+
+    def _context(self, call: ToolCall, step: int, deadline: float) -> ToolContext:
+        voice = _Voice(self.recorder, call, step, asyncio.get_running_loop(), self.scrub)
+        return ToolContext(
+            run=self.recorder.run_id,
+            step=step,
+            call_id=call.id,
+            agent=self.plan.name,
+            session=self.session,
+            deadline=deadline,
+            emit=voice.emit,
+            output=voice.output,
+            idempotency_key=f"{self.recorder.run_id}:{step}",
+        )
+
+
+class _Voice:
+    """How a running tool speaks; its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        call: ToolCall,
+        step: int,
+        loop: asyncio.AbstractEventLoop,
+        scrub: Callable[[str], str],
+    ) -> None:
+        self._recorder, self._call, self._step, self._loop, self._scrub = recorder, call, step, loop, scrub
+        self._seq = 0
+
+    def emit(self, kind: str, /, **data: Any) -> None:
+        if kind in RESERVED or not _KIND.fullmatch(kind):
+            raise ValueError(f"{kind!r} is not a free event name: lower-case letters, digits, '_' and '.'")
+        cleaned = clean(ToolResult(structured=data), self._scrub, _CHUNK_BYTES * 16)
+        if not isinstance(cleaned.structured, dict):
+            raise ValueError("the event's data is not JSON, or too large")
+        event = Custom(call_id=self._call.id, name=self._call.name, kind=kind, data=cleaned.structured)
+        self._loop.call_soon_threadsafe(self._recorder.emit, event, self._step)
+
+    def output(self, stream: str, text: str, /) -> None:
+        if self._seq >= _CHUNKS:
+            return
+        self._seq += 1
+        kept = self._scrub(text).encode("utf-8", "replace")[:_CHUNK_BYTES].decode("utf-8", "ignore")
+        event = ToolOutput(call_id=self._call.id, name=self._call.name, stream=stream, text=kept, seq=self._seq)
+        self._loop.call_soon_threadsafe(self._recorder.emit, event, self._step)

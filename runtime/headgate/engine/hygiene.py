@@ -1,0 +1,73 @@
+"""What happens to every tool result before a model or a client sees it: results are untrusted input.
+
+Secrets are scrubbed, control and zero-width characters stripped, non-JSON numbers become null, and what is larger
+than the limit is cut, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from headgate.core.messages import ErrorInfo, Text, ToolResult, encode, failed
+
+_KEPT = {ord("\t"), ord("\n"), ord("\r")}
+_INVISIBLE = dict.fromkeys(
+    [code for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if code not in _KEPT]
+    + [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A), 0xFEFF]
+    + [*range(0xE0000, 0xE0080)]
+)
+"""C0 and C1 controls, zero-width characters, bidirectional overrides and tag characters: invisible to a reader."""
+_DEPTH = 64
+
+
+def clean(result: ToolResult, scrub: Callable[[str], str], limit: int) -> ToolResult:
+    """The result as it may be shown; `limit` is in bytes of JSON or text."""
+
+    def wash(text: str) -> str:
+        return scrub(text).translate(_INVISIBLE).encode("utf-8", "replace").decode()
+
+    try:
+        structured = _walk(result.structured, wash, 0)
+    except TypeError as error:
+        return failed("invalid_result", f"the tool's result is not JSON: {error}")
+    content = tuple(Text(wash(part.text)) if isinstance(part, Text) else part for part in result.content)
+    failure = result.error and ErrorInfo(
+        result.error.code, wash(result.error.message), result.error.retryable, _walk(result.error.details, wash, 0)
+    )
+    return _cut(msgspec.structs.replace(result, structured=structured, content=content, error=failure), limit)
+
+
+def _walk(value: Any, wash: Callable[[str], str], depth: int) -> Any:
+    if depth > _DEPTH:
+        raise TypeError(f"it is nested deeper than {_DEPTH} levels")
+    match value:
+        case str():
+            return wash(value)
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {wash(str(key)): _walk(each, wash, depth + 1) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_walk(each, wash, depth + 1) for each in value]
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _cut(result: ToolResult, limit: int) -> ToolResult:
+    if result.structured is not None:
+        text = encode(result.structured).decode()
+    else:
+        text = "".join(part.text for part in result.content if isinstance(part, Text))
+    size = len(text.encode())
+    if size <= limit:
+        return result
+    kept = text.encode()[:limit].decode("utf-8", "ignore")
+    rest = tuple(part for part in result.content if not isinstance(part, Text))
+    note = Text(f"{kept}\n[cut: {limit} of {size} bytes are shown]")
+    meta = {**result.meta, "cut": {"bytes": size, "shown": limit}}
+    return msgspec.structs.replace(result, structured=None, content=(note, *rest), meta=meta)

@@ -1,0 +1,189 @@
+"""One edit: files -> findings or a new live snapshot. What is live is never touched by an edit that is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from headgate.compile.build import Builder, BuildError
+from headgate.compile.compiler import Compiled, Compiler
+from headgate.compile.diff import NOTHING, Difference, difference
+from headgate.compile.plan import Snapshot
+from headgate.core.errors import ConfigError
+from headgate.engine import bundle
+from headgate.engine.host import Host
+from headgate.engine.status import Status
+from headgate.manifest.diagnostics import Diagnostic, render_text
+from headgate.manifest.tree import Tree
+from headgate.manifest.watch import changes, settle
+
+log = structlog.get_logger("headgate.reload")
+
+POLL = 10.0
+"""Seconds between looks at the digest, for file systems that send no events."""
+_RESTART = ("gateway/server", "gateway/store")
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What became of an attempt."""
+
+    status: Literal["applied", "unchanged", "rejected"]
+    revision: str
+    difference: Difference = NOTHING
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class BootError(ConfigError):
+    """The tree cannot be served, and there is nothing to fall back to."""
+
+    default_code = "invalid_tree"
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__(f"the tree has errors:\n{render_text(diagnostics)}")
+        self.diagnostics = diagnostics
+
+
+class Reloader:
+    """Compiles the tree and swaps it in; one attempt at a time."""
+
+    def __init__(
+        self, compiler: Compiler, environ: Mapping[str, str], state: Path, status: Status | None = None
+    ) -> None:
+        self.compiler = compiler
+        self.status = status or Status()
+        self._environ = environ
+        self._state = state
+        self._lock = asyncio.Lock()
+        self._host: Host | None = None
+        self._booted: Mapping[str, str] = {}
+        self._rejected: tuple[str, str] | None = None
+
+    # -- boot -------------------------------------------------------------------------------------------------------
+
+    async def boot(self) -> Snapshot:
+        """The first snapshot: the tree's own, or the last good one where `[boot]` says so; raises `BootError`."""
+        compiled = await asyncio.to_thread(self.compiler.compile)
+        try:
+            snapshot = await self._open(compiled, None)
+        except BuildError as error:
+            snapshot = await self._fall_back(compiled, error.diagnostics)
+        self._booted = snapshot.fingerprints
+        return snapshot
+
+    def attach(self, host: Host) -> None:
+        """The host whose snapshot is swapped from now on."""
+        self._host = host
+
+    async def _fall_back(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> Snapshot:
+        kept = await asyncio.to_thread(bundle.recall, self._state, self.compiler.root)
+        if kept is None or not self._lenient(compiled, kept):
+            raise BootError(findings)
+        earlier = await asyncio.to_thread(self.compiler.compile, kept)
+        try:
+            snapshot = await self._open(earlier, None)
+        except BuildError:
+            raise BootError(findings) from None
+        self._reject(compiled, findings)
+        self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
+        return snapshot
+
+    def _lenient(self, compiled: Compiled, kept: Tree) -> bool:
+        """Whether the tree, or the kept one when the tree's own gateway.toml cannot be read, wants `last_good`."""
+        gateway = compiled.draft.gateway or self.compiler.compile(kept).draft.gateway
+        return gateway is not None and gateway.boot.on_invalid == "last_good"
+
+    # -- reload -----------------------------------------------------------------------------------------------------
+
+    async def reload(self, tree: Tree | None = None) -> Reloaded:
+        """Makes the tree live if it is in order; the live revision serves on if it is not."""
+        async with self._lock:
+            compiled = await asyncio.to_thread(self.compiler.compile, tree)
+            live = self._live
+            stamp = (compiled.revision, compiled.secrets_digest)
+            if stamp == (live.revision, live.secrets_digest):
+                self._accept(live)
+                return Reloaded("unchanged", live.revision)
+            if stamp == self._rejected:
+                return Reloaded("rejected", compiled.revision, diagnostics=self.status.diagnostics)
+            try:
+                snapshot = await self._open(compiled, live)
+            except BuildError as error:
+                self._reject(compiled, error.diagnostics)
+                return Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+            return await self._swap(compiled, snapshot)
+
+    @property
+    def _live(self) -> Snapshot:
+        if self._host is None:
+            raise ConfigError("nothing is live yet")
+        return self._host.snapshot
+
+    async def _open(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
+        if not compiled.ok:
+            raise BuildError(compiled.diagnostics)
+        snapshot = await Builder(compiled, live, self._environ).build()
+        await asyncio.to_thread(bundle.keep, self._state, compiled.draft.tree)
+        self._accept(snapshot)
+        return snapshot
+
+    async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
+        changed = difference(self._live.fingerprints, snapshot.fingerprints)
+        if self._host is not None:
+            self._host.swap(snapshot)
+        log.info(
+            "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
+            removed=changed.removed, warnings=len(compiled.warnings),
+        )  # fmt: skip
+        return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+
+    def _accept(self, snapshot: Snapshot) -> None:
+        self._rejected = None
+        self.status.live = self.status.attempted = snapshot.revision
+        self.status.diagnostics = snapshot.warnings
+        self.status.set("Ready", True, "Serving")
+        self.status.set("Accepted", True, "Compiled")
+        self.status.set("Degraded", False, "UpToDate")
+        self.status.set("Demo", snapshot.demo, "Scripted" if snapshot.demo else "Model", _DEMO if snapshot.demo else "")
+        stale = [
+            name for name in _RESTART if self._booted and self._booted.get(name) != snapshot.fingerprints.get(name)
+        ]
+        message = f"{', '.join(stale)} changed and take effect after a restart" if stale else ""
+        self.status.set("RestartRequired", bool(stale), "RestartKeys" if stale else "None", message)
+
+    def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
+        self._rejected = (compiled.revision, compiled.secrets_digest)
+        errors = [each for each in findings if each.severity == "error"]
+        self.status.attempted, self.status.diagnostics = compiled.revision, findings
+        self.status.set("Accepted", False, "Invalid", f"{len(errors)} errors; the first: {errors[0] if errors else ''}")
+        self.status.set("Degraded", True, "ReloadRejected", "the tree has errors; the revision before serves on")
+        log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=str(errors[0]))
+
+    # -- watch ------------------------------------------------------------------------------------------------------
+
+    async def watch(self, stop: asyncio.Event, poll: float = POLL) -> None:
+        """Reloads after every edit, until `stop` is set."""
+        async for _ in changes(self.compiler.root, self._folders, poll, stop):
+            await self._poked()
+
+    async def _poked(self) -> None:
+        """Supervised boundary: a failed attempt is logged, and the next edit is a new one."""
+        try:
+            live = self._live
+            tree = await settle(self.compiler.scan, live.gateway.reload.settle)
+            if tree.revision != self.status.attempted or live.outside:
+                await self.reload(tree)
+        except Exception:
+            log.exception("reload.crashed")
+
+    def _folders(self) -> set[Path]:
+        """Every folder that holds a manifest or a file that one refers to."""
+        return {*self.compiler.directories, *(path.parent for path in self._live.outside)}
+
+
+_DEMO = "no model provider is configured: answers come from a script"

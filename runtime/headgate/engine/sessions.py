@@ -1,0 +1,86 @@
+"""Conversations: one record a session in the ledger, and what must be known at once in memory (D1)."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headgate.core.context import Principal
+from headgate.core.errors import Conflict, Overloaded
+from headgate.engine.run import Run
+from headgate.stores.records import Ledger, SessionRecord, new_session_id
+
+_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class Session:
+    """A live view of one session: its record, its newest run, and the run that is in progress."""
+
+    record: SessionRecord
+    head_run: str | None
+    run: Run | None = None
+    opening: bool = False
+
+    @property
+    def id(self) -> str:
+        """`sess_<32 hex>`."""
+        return self.record.id
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a connection is following the session's run, or is about to."""
+        return self.opening or (self.run is not None and not self.run.finished and self.run.watched)
+
+    def require_idle(self) -> None:
+        """Raises `Conflict` while a connection streams."""
+        if self.streaming:
+            raise Conflict("A chat stream is already active for this session", code="stream_active")
+
+
+class Sessions:
+    """Opens and finds sessions; forgets the ones that were not used for long, which the ledger still knows."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._held: OrderedDict[str, Session] = OrderedDict()
+
+    async def open(self, principal: Principal, agent: str, *, ttl: float, limit: int) -> Session:
+        """A new session of this principal with this agent; raises `Overloaded` when the key holds too many."""
+        now = self._clock()
+        await self._ledger.sweep_sessions(now)
+        if await self._ledger.count_sessions(principal.key, now) >= limit:
+            raise Overloaded(f"key {principal.key!r} holds {limit} sessions already; wait until some expire")
+        record = SessionRecord(
+            id=new_session_id(), principal=principal.key, key_digest=principal.digest, agent=agent,
+            created_at=float(int(now)), expires_at=float(int(now + ttl)),
+        )  # fmt: skip
+        await self._ledger.create_session(record)
+        return self._hold(Session(record, None))
+
+    async def find(self, session_id: str) -> Session | None:
+        """The session, or None when the ledger does not know it."""
+        held = self._held.get(session_id)
+        if held is not None:
+            self._held.move_to_end(session_id)
+            return held
+        record = await self._ledger.session(session_id)
+        if record is None:
+            return None
+        return self._held.get(session_id) or self._hold(Session(record, record.head_run))
+
+    def _hold(self, session: Session) -> Session:
+        self._held[session.id] = session
+        if len(self._held) > _REMEMBERED:
+            self._forget()
+        return session
+
+    def _forget(self) -> None:
+        """Drops the oldest session that nothing is going on in."""
+        for identity, session in self._held.items():
+            if not session.opening and (session.run is None or session.run.finished):
+                del self._held[identity]
+                return

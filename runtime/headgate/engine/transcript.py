@@ -1,0 +1,92 @@
+"""The messages that a model sees: what the client posted, joined with what the ledger knows of it (D2).
+
+Posted messages are authoritative. Where they repeat the stored conversation, run by run, the stored messages take
+their place, so that tool calls, results and thinking of earlier turns are kept; where they diverge, the conversation
+goes on from the last run that still agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from headgate.core.messages import Message, Part, ToolCall, ToolOutcome, failed
+from headgate.stores.records import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """`prior_run` is the run that the conversation goes on from, `posted` what is new since then."""
+
+    prior_run: str | None
+    history: tuple[Message, ...]
+    posted: tuple[Message, ...]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """All that the model sees at the beginning of the run."""
+        return tuple(answered([*self.history, *self.posted]))
+
+
+def join(conversation: Sequence[Exchange], posted: Sequence[Message]) -> Transcript:
+    """The transcript of a run that begins with `posted`."""
+    history: list[Message] = []
+    prior, at = None, 0
+    for exchange in conversation:
+        after = _matched(exchange, posted, at)
+        if after is None or after >= len(posted):
+            break
+        history += [*exchange.posted, *exchange.produced]
+        prior, at = exchange.run_id, after
+    return Transcript(prior, tuple(history), tuple(posted[at:]))
+
+
+def _matched(exchange: Exchange, posted: Sequence[Message], at: int) -> int | None:
+    """Where the exchange ends among the posted messages, or None when they do not repeat it."""
+    end = at + len(exchange.posted)
+    window = posted[at:end]
+    if len(window) < len(exchange.posted):
+        return None
+    if any(not _same(a, b) for a, b in zip(exchange.posted, window, strict=True)):
+        return None
+    answer = _folded(exchange.answer)
+    if not answer:
+        return end
+    if end < len(posted) and posted[end].role == "assistant" and _folded(posted[end].text) == answer:
+        return end + 1
+    return None
+
+
+def _same(a: Message, b: Message) -> bool:
+    return a.role == b.role and _folded(a.text) == _folded(b.text)
+
+
+def _folded(text: str) -> str:
+    """White space does not count: clients join streamed pieces in their own ways."""
+    return "".join(text.split())
+
+
+def answered(messages: Iterable[Message]) -> Iterator[Message]:
+    """The messages, with every tool call answered: providers refuse a transcript in which one is left open.
+
+    A call without a result is one whose run was cut off before the call was made or had ended.
+    """
+    open_calls: list[ToolCall] = []
+    for message in messages:
+        results = {part.call_id for part in message.parts if isinstance(part, ToolOutcome)}
+        lost = [call for call in open_calls if call.id not in results]
+        if lost:
+            parts: tuple[Part, ...] = tuple(_lost(call) for call in lost)
+            if message.role == "user":
+                message = Message("user", parts + message.parts)
+            else:
+                yield Message("user", parts)
+        yield message
+        open_calls = list(message.calls) if message.role == "assistant" else []
+    if open_calls:
+        yield Message("user", tuple(_lost(call) for call in open_calls))
+
+
+def _lost(call: ToolCall) -> ToolOutcome:
+    result = failed("cancelled", "the run ended before this call had a result", status="cancelled")
+    return ToolOutcome(call.id, call.name, result)

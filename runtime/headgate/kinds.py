@@ -1,0 +1,9 @@
+"""Gathers the families of this build."""
+
+from __future__ import annotations
+
+from headgate.core.kind import Kinds
+from headgate.providers import PROVIDERS
+from headgate.tools import TOOLS
+
+DEFAULT_KINDS = Kinds(providers=PROVIDERS, tools=TOOLS)

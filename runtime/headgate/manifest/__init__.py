@@ -1,0 +1,1 @@
+"""Files become documents and diagnostics; nothing here knows a kind of manifest."""

@@ -1,0 +1,82 @@
+"""What a file of the tree is, by its path alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Literal
+
+from headgate.core.scalars import NAME
+from headgate.manifest.diagnostics import Diagnostic
+
+Role = Literal["gateway", "agent", "tool", "skill", "field", "fragment", "catalog", "layer", "extra"]
+
+FOLDERS: dict[str, Role] = {
+    "agents": "agent",
+    "tools": "tool",
+    "skills": "skill",
+    "fields": "field",
+    "fragments": "fragment",
+    "catalog": "catalog",
+}
+"""The folders of a tree and what the files in them are."""
+
+_YAML = (".yaml", ".yml")
+_SUFFIXES: dict[Role, tuple[str, ...]] = {
+    "agent": (".md",),
+    "tool": _YAML,
+    "skill": (".md",),
+    "field": _YAML,
+    "fragment": (".md",),
+    "catalog": _YAML,
+}
+_NESTED: dict[Role, str] = {"agent": "AGENT.md", "skill": "SKILL.md"}
+"""The file that stands for a whole folder, where a folder may be one object."""
+
+
+def role(path: str) -> tuple[Role, str | None]:
+    """What the file at a posix path from the root is, and the name of the object that it defines.
+
+    The name is None for a file that defines no named object, and for one whose name is not allowed.
+    """
+    pure = PurePosixPath(path)
+    kind, name = _claimed(pure)
+    return kind, name if name is not None and (kind == "layer" or re.fullmatch(NAME, name)) else None
+
+
+def misnamed(path: str) -> Diagnostic | None:
+    """What is wrong with a file's name, if anything is."""
+    pure = PurePosixPath(path)
+    kind, name = _claimed(pure)
+    if kind in _SUFFIXES and role(path)[1] is None:
+        hint = f"names match {NAME}"
+        return Diagnostic(path, 1, 1, "error", "HG1002", f"'{name}' cannot be the name of {_article(kind)}", hint)
+    folder = FOLDERS.get(pure.parts[0]) if len(pure.parts) == 2 else None
+    if kind != "extra" or folder is None or _is_note(pure):
+        return None
+    hint = f"{pure.parts[0]}/ holds {' and '.join(_SUFFIXES[folder])} files"
+    return Diagnostic(path, 1, 1, "warning", "HG1002", f"the file is not read as {_article(folder)}", hint)
+
+
+def _claimed(pure: PurePosixPath) -> tuple[Role, str | None]:
+    """The role and the name that the path claims, allowed or not."""
+    match pure.parts:
+        case ("gateway.toml",):
+            return "gateway", None
+        case ("gateway.d", _) if pure.suffix == ".toml":
+            return "layer", pure.stem
+        case (folder, _) if folder in FOLDERS and pure.suffix in _SUFFIXES[FOLDERS[folder]] and not _is_note(pure):
+            return FOLDERS[folder], pure.stem
+        case (folder, name, file) if folder in FOLDERS and _NESTED.get(FOLDERS[folder]) == file:
+            return FOLDERS[folder], name
+        case _:
+            return "extra", None
+
+
+def _is_note(pure: PurePosixPath) -> bool:
+    """Whether the file explains the folder to people instead of defining an object."""
+    return pure.name.lower() == "readme.md"
+
+
+def _article(kind: Role) -> str:
+    return f"an {kind}" if kind == "agent" else f"a {kind}"

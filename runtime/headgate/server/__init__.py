@@ -1,0 +1,1 @@
+"""The edges: wire dialects over HTTP. The only place that knows Litestar."""

@@ -1,0 +1,82 @@
+"""Puts the routes together: one data-driven Litestar application that never changes while revisions come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ControllerRouterHandler
+
+from headgate import __version__
+from headgate.compile.specs import Server
+from headgate.core.errors import GatewayError
+from headgate.server import admin, agents, chat, status
+from headgate.server.door import Door, allowed_hosts
+from headgate.server.edge import Edge
+from headgate.server.errors import on_crash, on_gateway_error, on_http_error
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (
+    chat.health,
+    chat.init,
+    chat.chat,
+    status.live,
+    status.ready,
+    status.status,
+    agents.list_agents,
+    agents.get_agent,
+    admin.reload,
+    admin.diagnostics,
+)
+"""Every route. A new wire dialect is one module and its handlers here."""
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(edge: Edge, server: Server, *, bound: str) -> Litestar:
+    """The ASGI application of a gateway that is already running; `bound` is the address that it listens on."""
+    return Litestar(
+        ROUTES,
+        state=State({"edge": edge}),
+        dependencies={"edge": Provide(_edge, sync_to_thread=False)},
+        middleware=[Door(allowed_hosts(server, bound), server.cors.origins)],
+        exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_error, Exception: on_crash},
+        cors_config=_cors(server),
+        request_max_body_size=server.limits.body,
+        openapi_config=OpenAPIConfig(
+            title="Headgate", version=__version__, path="/", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+        ),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _edge(state: State) -> Edge:
+    edge: Edge = state["edge"]
+    return edge
+
+
+def _cors(server: Server) -> CORSConfig | None:
+    if not server.cors.origins:
+        return None
+    names: list[Any] = [
+        "Accept",
+        "Accept-Language",
+        "Authorization",
+        "Content-Language",
+        "Content-Type",
+        "X-MCP-Secret",
+    ]
+    return CORSConfig(
+        allow_origins=list(server.cors.origins),
+        allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+        allow_headers=[*names, "Last-Event-ID", "X-Headgate-Agent"],
+        expose_headers=["ETag", "X-Headgate-Run", "X-Headgate-Revision", "X-Headgate-Demo"],
+    )

@@ -1,0 +1,79 @@
+"""Failures as answers: RFC 9457 problems on native routes, `{"detail": ...}` below `/api`.
+
+Every answer has a stable code and a sentence; none has a traceback, a repr or a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse, Response
+
+from headgate.core.errors import GatewayError, RequestError, StoreError
+from headgate.server.wire import dump
+
+log = structlog.get_logger("headgate.server")
+
+COMPATIBLE = "/api/"
+_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+
+def problem(status: int, code: str, detail: str, **members: Any) -> dict[str, Any]:
+    """An RFC 9457 problem with the member `error: {code, message}` that clients of agents-gateway read."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return body | {"error": {"code": code, "message": detail}} | members
+
+
+def respond(
+    path: str, status: int, code: str, detail: str, headers: Mapping[str, str], **members: Any
+) -> Response[bytes]:
+    """The answer in the dialect of the path."""
+    compatible = path.startswith(COMPATIBLE)
+    body = {"detail": detail} if compatible else problem(status, code, detail, **members)
+    media_type = "application/json" if compatible else "application/problem+json"
+    return Response(dump(body), status_code=status, media_type=media_type, headers=dict(headers))
+
+
+def on_gateway_error(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
+    """A deliberate failure."""
+    if isinstance(error, RequestError):
+        status, detail = error.status, error.message
+    else:
+        status, detail = 503 if isinstance(error, StoreError) else 500, "the gateway cannot do this now"
+        log.error("request.failed", path=request.scope["path"], code=error.code, message=error.message)
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    if "retry_after" in error.details:
+        headers["retry-after"] = str(error.details["retry_after"])
+    members = {"errors": error.details["errors"]} if "errors" in error.details else {}
+    return respond(request.scope["path"], status, error.code, detail, headers, **members)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """A failure that the framework found: no such route, wrong method, body too large."""
+    path, status = request.scope["path"], error.status_code
+    detail = HTTPStatus(status).phrase if path.startswith(COMPATIBLE) else error.detail or HTTPStatus(status).phrase
+    return respond(path, status, _CODES.get(status, "http_error"), detail, error.headers or {})
+
+
+def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A failure that nobody foresaw; the log has it, the client does not."""
+    log.error("request.crashed", path=request.scope["path"], exc_info=error)
+    return respond(request.scope["path"], 500, "internal_error", "Internal Server Error", {})
+
+
+def refusal(path: str, status: int, code: str, detail: str) -> ASGIResponse:
+    """The same for middleware, which answers without a request object."""
+    response = respond(path, status, code, detail, {})
+    return ASGIResponse(body=response.content, status_code=status, media_type=response.media_type)

@@ -1,0 +1,69 @@
+"""What the gateway says of itself: liveness, readiness, conditions."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from litestar import get
+from litestar.response.base import ASGIResponse
+
+from headgate import __version__
+from headgate.core.errors import StoreError
+from headgate.server.auth import require_scope
+from headgate.server.edge import Edge
+from headgate.server.wire import answer
+
+READERS = ("chat", "status:read", "admin:status")
+
+
+@get("/health/live", tags=["health"], summary="Whether the process answers")
+async def live() -> ASGIResponse:
+    """Always 200 while the event loop turns."""
+    return answer({"status": "ok"})
+
+
+@get("/health/ready", tags=["health"], summary="Whether new runs are taken")
+async def ready(edge: Edge) -> ASGIResponse:
+    """200, or 503 while draining or without a store."""
+    if edge.host.draining:
+        return answer({"status": "draining"}, 503)
+    try:
+        await edge.host.ledger.ping()
+    except StoreError as error:
+        return answer({"status": "unavailable", "reason": error.code}, 503)
+    return answer({"status": "ok"})
+
+
+@get("/v1/status", guards=[require_scope], opt={"scopes": READERS}, tags=["status"], summary="Conditions and revision")
+async def status(edge: Edge) -> ASGIResponse:
+    """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
+    return answer(_status(edge), headers={"etag": etag(edge)})
+
+
+def etag(edge: Edge) -> str:
+    """The entity tag of the live configuration (RFC 9110 §8.8.3)."""
+    return f'"{edge.snapshot.revision}"'
+
+
+def _status(edge: Edge) -> dict[str, Any]:
+    snapshot, status = edge.snapshot, edge.status
+    errors = sum(1 for each in status.diagnostics if each.severity == "error")
+    return {
+        "name": snapshot.gateway.name,
+        "version": __version__,
+        "revision": snapshot.revision,
+        "attempted_revision": status.attempted,
+        "status": "degraded" if status.degraded else "ok",
+        "demo": snapshot.demo,
+        "conditions": [
+            {**condition.shown(), "message": snapshot.scrub(condition.message)}
+            for condition in status.conditions.values()
+        ],
+        "errors": errors,
+        "warnings": len(status.diagnostics) - errors,
+        "agents": len(snapshot.agents),
+        "default_agent": snapshot.default_agent,
+        "runs": len(edge.host.runs),
+        "uptime_s": round(time.time() - edge.started, 3),
+    }

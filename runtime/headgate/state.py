@@ -1,0 +1,44 @@
+"""The state directory: generated secrets, and the lock that keeps a second process away from the same ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from headgate.core.errors import ConfigError
+
+
+def prepare(state: Path) -> Path:
+    """The directory, made for the owner only."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return state
+
+
+def session_secret(state: Path) -> str:
+    """The secret that signs session tokens: generated once, kept, readable by the owner only."""
+    path = state / "session_secret"
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+    held = path.read_text(encoding="ascii").strip()
+    if len(held) < 32:
+        raise ConfigError(f"{path} does not hold a secret of at least 32 characters; remove it to have one made")
+    return held
+
+
+@contextlib.contextmanager
+def sole_owner(state: Path) -> Iterator[None]:
+    """Holds the directory's lock; raises `ConfigError` while another process does."""
+    with (state / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"another gateway runs on {state}", hint="stop it, or give this one its own HEADGATE_STATE_DIR"
+            ) from None
+        yield

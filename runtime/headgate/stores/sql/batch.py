@@ -1,0 +1,110 @@
+"""Group commit on one SQLite connection: jobs that wait together share a transaction, but not each other's failures."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.core.errors import StoreError
+from headgate.stores.sql.database import Statement
+from headgate.stores.sql.faults import FAULTS, as_store_error
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A transaction to run and the future that waits for it; one of `result` and `error` is set when it is done."""
+
+    statements: tuple[Statement, ...]
+    future: asyncio.Future[Any]
+    query: bool = False
+    result: Any = None
+    error: StoreError | None = None
+
+
+def run(db: sqlite3.Connection, jobs: Iterable[Job]) -> None:
+    """Runs the jobs, the writing ones first in one transaction; fills in the result or the error of each.
+
+    A query may then see what was asked after it. It never sees what is not committed, nor fails with a write.
+    """
+    queries: list[Job] = []
+    writes: list[Job] = []
+    for job in jobs:
+        (queries if job.query else writes).append(job)
+    if len(writes) > 1:
+        _write_together(db, writes)
+    elif writes:
+        _write(db, writes[0])
+    for job in queries:
+        _query(db, job)
+
+
+def _query(db: sqlite3.Connection, job: Job) -> None:
+    (statement,) = job.statements
+    try:
+        job.result = db.execute(statement.sql, statement.rows[0]).fetchall()
+    except FAULTS as error:
+        job.error = as_store_error(error)
+
+
+def _write(db: sqlite3.Connection, job: Job) -> None:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        job.result = _apply(db, job.statements)
+        db.execute("COMMIT")
+    except (StoreError, *FAULTS) as error:
+        _abort(db)
+        job.error = as_store_error(error)
+
+
+def _write_together(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        for job in jobs:
+            job.error = as_store_error(error)
+        return
+    try:
+        for job in jobs:
+            _write_inside(db, job)
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        # A full disk may end the whole transaction (sqlite.org/lang_transaction.html, §3): by itself, a job that
+        # still fits is kept.
+        _abort(db)
+        for job in jobs:
+            job.result = job.error = None
+            _write(db, job)
+
+
+def _write_inside(db: sqlite3.Connection, job: Job) -> None:
+    db.execute("SAVEPOINT job")
+    try:
+        job.result = _apply(db, job.statements)
+    except (StoreError, *FAULTS) as error:
+        job.error = as_store_error(error)
+        db.execute("ROLLBACK TO job")
+    db.execute("RELEASE job")
+
+
+def _apply(db: sqlite3.Connection, statements: Iterable[Statement]) -> tuple[int, ...]:
+    return tuple(_execute(db, statement) for statement in statements)
+
+
+def _execute(db: sqlite3.Connection, statement: Statement) -> int:
+    if len(statement.rows) == 1:
+        changed = db.execute(statement.sql, statement.rows[0]).rowcount
+    else:
+        changed = db.executemany(statement.sql, statement.rows).rowcount
+    if statement.guard is not None and changed == 0:
+        raise StoreError(statement.guard.message, code=statement.guard.code)
+    return changed
+
+
+def _abort(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")

@@ -1,0 +1,128 @@
+"""Between records and rows: what a value looks like in a column, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from headgate.core.errors import StoreError
+from headgate.core.messages import ErrorInfo, Message, ToolResult, Usage, decode_parts, encode
+from headgate.stores.records import Exchange, RunRecord, SessionRecord, StepRecord
+from headgate.stores.sql.database import Row
+
+T = TypeVar("T")
+Params = dict[str, Any]
+
+
+def columns(record: msgspec.Struct) -> Params:
+    """The fields of a record as parameters of their columns' names; structured ones are JSON."""
+    return {name: bind(getattr(record, name)) for name in record.__struct_fields__}
+
+
+def bind(value: Any) -> str | int | float | None:
+    """A value as a column takes it; raises `StoreError` for one that has no JSON form."""
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return clean(value) if isinstance(value, str) else _json(value)
+
+
+def clean(text: str) -> str:
+    """The text with U+FFFD for NUL and for lone surrogates, which databases refuse; whole pairs are joined."""
+    text = text.replace("\0", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _json(value: Any) -> str:
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"A value cannot be kept, since it has no JSON form: {error}") from error
+
+
+def _encode(value: Any) -> str:
+    try:
+        return encode(value).decode()
+    except UnicodeEncodeError:
+        # Models and tools may send "\ud800": seldom enough to look for it only when the encoder refuses.
+        return encode(_cleaned(msgspec.to_builtins(value))).decode()
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def _reader(decode: Callable[[str], T]) -> Callable[[str], T]:
+    """The decoder, with an error that says what it means for the ledger."""
+
+    def read(raw: str) -> T:
+        try:
+            return decode(raw)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise StoreError(f"A row of the ledger cannot be read: {error}") from error
+
+    return read
+
+
+_usage = _reader(msgspec.json.Decoder(Usage).decode)
+_error = _reader(msgspec.json.Decoder(ErrorInfo).decode)
+_args = _reader(msgspec.json.Decoder(dict[str, Any]).decode)
+_result = _reader(msgspec.json.Decoder(ToolResult).decode)
+_parts = _reader(decode_parts)
+
+
+def _record(kind: type[T], names: tuple[str, ...], row: Row, **readers: Callable[[str], Any]) -> T:
+    values = dict(zip(names, row, strict=True))
+    for name, read in readers.items():
+        if values[name] is not None:
+            values[name] = read(values[name])
+    return kind(**values)
+
+
+def session_record(row: Row) -> SessionRecord:
+    """A session from the columns of `SessionRecord`, in the order of its fields."""
+    return _record(SessionRecord, SessionRecord.__struct_fields__, row)
+
+
+def run_record(row: Row) -> RunRecord:
+    """A run from the columns of `RunRecord`, in the order of its fields."""
+    return _record(RunRecord, RunRecord.__struct_fields__, row, usage=_usage, error=_error)
+
+
+def step_record(row: Row) -> StepRecord:
+    """A step from the columns of `StepRecord`, in the order of its fields."""
+    return _record(StepRecord, StepRecord.__struct_fields__, row, args=_args, result=_result, usage=_usage)
+
+
+def exchanges(rows: Iterable[Row]) -> tuple[Exchange, ...]:
+    """The rows of the conversation query, folded into one exchange for each run; their order stays."""
+    found: dict[str, Row] = {}
+    posted: dict[str, list[Message]] = {}
+    produced: dict[str, list[Message]] = {}
+    for row in rows:
+        run, role, parts, step = row[0], *row[3:]
+        found.setdefault(run, row)
+        if role is not None:
+            side = posted if step is None else produced
+            side.setdefault(run, []).append(Message(role, _parts(parts)))
+    return tuple(
+        Exchange(
+            run_id=run,
+            answer=row[1],
+            state=row[2],
+            posted=tuple(posted.get(run, ())),
+            produced=tuple(produced.get(run, ())),
+        )
+        for run, row in found.items()
+    )
