@@ -99,7 +99,7 @@ async def save(watched: Watched, path: Path) -> None:
     """Writes a file and waits for a poke behind it."""
     poke = asyncio.create_task(watched.poked())
     await asyncio.sleep(0)
-    path.write_text("x")
+    await asyncio.to_thread(path.write_text, "x")
     await poke
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Kind, Kinds, Spec
+from headgate.core.scalars import DURATION, SIZE, duration_text, size_text
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -114,7 +115,7 @@ def _clean(node: Schema) -> Schema:
     node = _recurse({key: value for key, value in node.items() if key != "title"})
     if node.get("default", ...) is None:
         del node["default"]
-    for step in (_without_null, _tagged, _named_map, _annotatable, _or_reference):
+    for step in (_without_null, _default_as_written, _tagged, _named_map, _annotatable, _or_reference):
         node = step(node)
     return node
 
@@ -141,6 +142,12 @@ def _without_null(node: Schema) -> Schema:
     if len(branches) == 1:
         return {**branches[0], **rest}
     return {**rest, "anyOf": branches}
+
+
+def _default_as_written(node: Schema) -> Schema:
+    write = {DURATION: duration_text, SIZE: size_text}.get(node.get("pattern", ""))
+    default = node.get("default")
+    return {**node, "default": write(default)} if write and isinstance(default, int | float) else node
 
 
 def _tagged(node: Schema) -> Schema:

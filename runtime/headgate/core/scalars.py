@@ -15,6 +15,10 @@ from pydantic_core import PydanticCustomError
 NAME = r"^[a-z0-9](?:[a-z0-9-]|_(?!_)){0,63}$"
 """The name of an object: also its file name. `__` is kept for `{server}__{tool}`."""
 
+DURATION = r"^\d+(\.\d+)?(ms|s|m|h|d)$"
+SIZE = r"^\d+(B|KiB|MiB|GiB)?$"
+"""The patterns of durations and sizes in JSON Schema."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)?")
@@ -43,6 +47,22 @@ def octets(value: Any) -> int:
     return int(match[1]) * _BYTES[match[2]]
 
 
+def duration_text(value: float) -> str:
+    """Seconds as a manifest writes them, in the largest unit that has no fraction."""
+    for unit in ("d", "h", "m", "s"):
+        if value >= _SECONDS[unit] and value % _SECONDS[unit] == 0:
+            return f"{int(value / _SECONDS[unit])}{unit}"
+    return f"{round(value * 1000)}ms"
+
+
+def size_text(value: int) -> str:
+    """Bytes as a manifest writes them, in the largest unit that has no fraction."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if value >= _BYTES[unit] and value % _BYTES[unit] == 0:
+            return f"{value // _BYTES[unit]}{unit}"
+    return f"{value}B"
+
+
 def _shown(value: Any) -> dict[str, str]:
     return {"value": repr(value)}
 
@@ -50,14 +70,14 @@ def _shown(value: Any) -> dict[str, str]:
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$", "examples": ["250ms", "30s", "10m"]}),
+    WithJsonSchema({"type": "string", "pattern": DURATION, "examples": ["250ms", "30s", "10m"]}),
 ]
 """Seconds; written as a duration."""
 
 Size = Annotated[
     int,
     BeforeValidator(octets),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(B|KiB|MiB|GiB)?$", "examples": ["512KiB", "20MiB"]}),
+    WithJsonSchema({"type": "string", "pattern": SIZE, "examples": ["512KiB", "20MiB"]}),
 ]
 """Bytes; written as a size."""
 

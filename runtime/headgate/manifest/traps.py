@@ -23,6 +23,12 @@ _WORDING: tuple[tuple[str, str, str], ...] = (
     ("found unexpected end of stream", "the quotation that begins here is not closed", ""),
     ("did not find expected key", "a key is expected here", "check the indentation and the quotation marks"),
     ("expected <block end>", "a key is expected here", "check the indentation and the quotation marks"),
+    ("did not find expected ',' or ']'", "a ',' or ']' is expected here", ""),
+    ("did not find expected ',' or '}'", "a ',' or '}' is expected here", ""),
+    ("expected ',' or ']'", "a ',' or ']' is expected here", ""),
+    ("expected ',' or '}'", "a ',' or '}' is expected here", ""),
+    ("did not find expected node content", "a value or a closing bracket is expected here", ""),
+    ("expected the node content", "a value or a closing bracket is expected here", ""),
     ("did not find expected '-' indicator", "a '- ' is expected here", "check the indentation"),
 )
 """How the parsers' complaints begin, and what a reader who is no parser can do with them."""

@@ -34,6 +34,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     agents.get_agent,
     admin.reload,
     admin.diagnostics,
+    status.openapi,
 )
 """Every route. A new wire dialect is one module and its handlers here."""
 
@@ -51,7 +52,7 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Litestar:
         cors_config=_cors(server),
         request_max_body_size=server.limits.body,
         openapi_config=OpenAPIConfig(
-            title="Headgate", version=__version__, path="/", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            title="Headgate", version=__version__, path="/openapi", render_plugins=[JsonRenderPlugin(path="/schema.json")]
         ),
         logging_config=None,
         debug=False,

@@ -64,7 +64,10 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     """A failure that the framework found: no such route, wrong method, body too large."""
     path, status = request.scope["path"], error.status_code
     detail = HTTPStatus(status).phrase if path.startswith(COMPATIBLE) else error.detail or HTTPStatus(status).phrase
-    return respond(path, status, _CODES.get(status, "http_error"), detail, error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if "allow" in headers:  # OPTIONS is answered everywhere, and clients were never told so
+        headers["allow"] = ", ".join(name for name in headers["allow"].split(", ") if name != "OPTIONS")
+    return respond(path, status, _CODES.get(status, "http_error"), detail, headers)
 
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

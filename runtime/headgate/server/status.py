@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from litestar import get
+from litestar import Request, get
+from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 
 from headgate import __version__
@@ -39,6 +40,12 @@ async def ready(edge: Edge) -> ASGIResponse:
 async def status(edge: Edge) -> ASGIResponse:
     """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
     return answer(_status(edge), headers={"etag": etag(edge)})
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request[Any, Any, State]) -> ASGIResponse:
+    """The OpenAPI 3.1 document of all routes."""
+    return answer(request.app.openapi_schema.to_schema())
 
 
 def etag(edge: Edge) -> str:

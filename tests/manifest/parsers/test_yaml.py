@@ -122,7 +122,8 @@ def test_what_manifests_do_not_have_is_refused(text: str, found: list[str]) -> N
         ("a:\n\tb: 1\n", "2:1: error[HG1001] a tab cannot stand here; indent with spaces"),
         ("a: 1\nb\nc: 2\n", "2:1: error[HG1001] a ':' is missing after this key"),
         ("a: 'x\nb: 1\n", "1:4: error[HG1001] the quotation that begins here is not closed"),
-        ("é: [1, 2\nb: 3\n", "2:2: error[HG1001] did not find expected ',' or ']'"),
+        ("é: [1, 2\nb: 3\n", "2:2: error[HG1001] a ',' or ']' is expected here"),
+        ("a: [\n", "2:1: error[HG1001] a value or a closing bracket is expected here"),
         (
             "a: 1\n b: 2\n",
             "2:3: error[HG1001] a ':' cannot stand here; check the indentation, or quote the value",
