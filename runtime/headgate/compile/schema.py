@@ -145,6 +145,8 @@ def _without_null(node: Schema) -> Schema:
 
 
 def _default_as_written(node: Schema) -> Schema:
+    if isinstance(node.get("default"), dict):  # the table's own keys have their defaults
+        return {key: value for key, value in node.items() if key != "default"}
     write = {DURATION: duration_text, SIZE: size_text}.get(node.get("pattern", ""))
     default = node.get("default")
     return {**node, "default": write(default)} if write and isinstance(default, int | float) else node

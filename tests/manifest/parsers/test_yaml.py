@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -243,3 +245,24 @@ def test_nesting_up_to_the_limit_is_read() -> None:
 def test_the_findings_of_a_file_are_limited() -> None:
     """A file of nothing but duplicates is not reported line by line."""
     assert len(findings("a: 1\n" * 2000)) == MAX_PROBLEMS
+
+
+PURE = """
+import yaml
+del yaml.CSafeLoader
+from headgate.manifest.parsers import parse
+for text in ("a: [on, 017, {b: é}]", "when: a ? b : c", "a: 1\\nb: [1", "[" * 1000):
+    document, diagnostics = parse("x.yaml", text.encode())
+    print(ascii(document and document.body), *(f"{d.line}:{d.column} {d.code}" for d in diagnostics))
+"""
+
+
+def test_without_libyaml_the_same_is_read() -> None:
+    """The pure Python parser stands in where the C library is missing."""
+    done = subprocess.run([sys.executable, "-c", PURE], capture_output=True, text=True, check=True, encoding="utf-8")
+    assert done.stdout.splitlines() == [
+        r"{'a': ['on', 17, {'b': '\xe9'}]}",
+        "None 1:13 HG1009",
+        "None 2:6 HG1001",
+        "None 1:66 HG1008",
+    ]
