@@ -1,13 +1,15 @@
-"""One document, or one object inside it: structure check, then the typed spec, with every finding of both.
+"""One raw object becomes a typed spec, with every finding on the way.
 
-A body with findings is decoded all the same, without its faulty parts, so that the checks behind (names, limits)
-see what can be seen and the author gets everything in one pass. Such a spec never reaches a snapshot.
+A body with findings is decoded all the same: what is wrong in it is taken out, what is missing gets a stand-in, and
+both are kept silent from then on, so that the checks behind (names, limits) see all the rest and the author gets
+everything in one pass, each mistake once. Such a spec never reaches a snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -16,40 +18,76 @@ from headgate.core.kind import Finding, Key, Spec
 S = TypeVar("S", bound=Spec)
 
 _CODES = {"missing": "HG1005", "extra_forbidden": "HG1003", "template_syntax": "HG1301", "jmespath_syntax": "HG1303"}
+_STAND_INS: tuple[Any, ...] = ("stand-in", 1, "1s", "stand:in", [], {"stand-in": {}})
+"""What is tried in place of a required value, one a round, until the type accepts it."""
+_ROUNDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[S]):
+    """The spec, None only if nothing could be made of the body; `silent` are the keys that it does not speak for."""
+
+    spec: S | None
+    findings: list[Finding] = field(default_factory=list)
+    silent: frozenset[Key] = frozenset()
+
+
+def covers(silent: Collection[Key], key: Key) -> bool:
+    """Whether `key` is one of the silent keys or lies below one."""
+    return bool(silent) and any(key[: len(each)] == each for each in silent)
+
+
+def touches(silent: Collection[Key], key: Key) -> bool:
+    """Whether a judgement of what stands at `key` would be one of a silent key too."""
+    return covers(silent, key) or any(each[: len(key)] == key for each in silent)
 
 
 def prune(body: Any, keys: Iterable[Key]) -> Any:
-    """A copy of `body` without what stands at `keys`."""
+    """A copy of `body` without what stands at `keys`; an item of a list is replaced, so that indexes stay true."""
     out = _copy(body)
     for key in set(keys):
         _remove(out, key)
     return out
 
 
-def decode(spec: type[S], body: Any, prefix: Key = (), *, faulty: bool = False) -> tuple[S | None, list[Finding]]:
-    """The typed spec of `body`, or why there is none.
+def decode(spec: type[S], body: Any, prefix: Key = (), silent: frozenset[Key] = frozenset()) -> Decoded[S]:
+    """The typed spec of `body`, which stands at `prefix` in its document; `silent` are keys of the document."""
+    out = Decoded[S](None, [], silent)
+    tried: dict[Key, int] = {}
+    for _ in range(_ROUNDS):
+        try:
+            return Decoded(spec.model_validate(body), out.findings, out.silent)
+        except ValidationError as error:
+            faults = [_fault(each, body, prefix) for each in error.errors(include_url=False)]
+        out.findings.extend(each for each in faults if not touches(out.silent, each.key))
+        keys = {each.key[len(prefix) :]: each.code == "HG1005" for each in faults}
+        out = Decoded(None, out.findings, out.silent.union(each.key for each in faults))
+        if () in keys:
+            break
+        body = _mend(body, keys, tried)
+    return out
 
-    `prefix` is where the body stands in its document. With `faulty`, parts have been pruned: what is missing then has
-    been reported already.
-    """
-    try:
-        return spec.model_validate(body), []
-    except ValidationError as error:
-        return None, list(_findings(error, body, prefix, faulty=faulty))
+
+def _mend(body: Any, keys: Mapping[Key, bool], tried: dict[Key, int]) -> Any:
+    """A copy without what stands at the keys, or with the next stand-in at those that are missing."""
+    out = prune(body, keys)
+    for key, missing in keys.items():
+        if missing or key in tried:
+            tried[key] = tried.get(key, -1) + 1
+            _put(out, key, _copy(_STAND_INS[tried[key] % len(_STAND_INS)]))
+    return out
 
 
-def _findings(error: ValidationError, body: Any, prefix: Key, *, faulty: bool) -> Iterator[Finding]:
-    for each in error.errors(include_url=False):
-        if faulty and each["type"] == "missing":
-            continue
-        context: Mapping[str, Any] = each.get("ctx") or {}
-        yield Finding(
-            key=(*prefix, *_path(each["loc"], body)),
-            code=str(context.get("code") or _CODES.get(each["type"], "HG1004")),
-            message=_sentence(each),
-            hint=str(context.get("hint", "")),
-            offset=context.get("offset"),
-        )
+def _fault(each: Mapping[str, Any], body: Any, prefix: Key) -> Finding:
+    context: Mapping[str, Any] = each.get("ctx") or {}
+    missing = (each["loc"][-1],) if each["type"] == "missing" else ()
+    return Finding(
+        key=(*prefix, *_path(each["loc"], body), *missing),
+        code=str(context.get("code") or _CODES.get(each["type"], "HG1004")),
+        message=_sentence(each),
+        hint=str(context.get("hint", "")),
+        offset=context.get("offset"),
+    )
 
 
 def _sentence(each: Mapping[str, Any]) -> str:
@@ -84,14 +122,25 @@ def _copy(value: Any) -> Any:
     return value
 
 
+def _holder(body: Any, key: Key) -> Iterator[Any]:
+    """The table or list that the last part of `key` stands in, if there is one."""
+    for part in key[:-1]:
+        if not _holds(body, part):
+            return
+        body = body[part]
+    if key and isinstance(body, dict | list):
+        yield body
+
+
 def _remove(body: Any, key: Key) -> None:
-    """Removes what stands at `key`; a list goes as a whole, so that the indexes of others stay true."""
-    names = []
-    for part in key:
-        if isinstance(part, int):
-            break
-        names.append(part)
-    for name in names[:-1]:
-        body = body.get(name) if isinstance(body, dict) else None
-    if names and isinstance(body, dict):
-        body.pop(names[-1], None)
+    for holder in _holder(body, key):
+        if isinstance(holder, dict):
+            holder.pop(key[-1], None)
+        elif _holds(holder, key[-1]):
+            holder[key[-1]] = _STAND_INS[0]
+
+
+def _put(body: Any, key: Key, value: Any) -> None:
+    for holder in _holder(body, key):
+        if isinstance(holder, dict) or _holds(holder, key[-1]):
+            holder[key[-1]] = value

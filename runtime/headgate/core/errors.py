@@ -16,7 +16,8 @@ and says whether trying again can help:
         ├── Conflict
         ├── PreconditionFailed
         ├── Invalid
-        └── Overloaded
+        ├── Overloaded
+        └── Unavailable
 
 Expected outcomes of a tool call are values (`ToolResult.status`), not exceptions; `ToolError` is how the author of a
 tool spells "this call failed" and never leaves dispatch.
@@ -152,7 +153,14 @@ class Invalid(RequestError):
 
 
 class Overloaded(RequestError):
-    """A configured limit is reached; `details["retry_after"]` is in seconds where it is known."""
+    """A configured limit of the caller is reached; `details["retry_after"]` is in seconds where it is known."""
 
     default_code = "overloaded"
     status = 429
+
+
+class Unavailable(RequestError):
+    """The gateway as a whole takes no more work now; `details["retry_after"]` is in seconds."""
+
+    default_code = "unavailable"
+    status = 503

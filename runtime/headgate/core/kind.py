@@ -24,9 +24,7 @@ Severity = Literal["error", "warning"]
 class Spec(BaseModel):
     """A typed, frozen piece of a manifest; unknown keys are errors (`x-*` keys never reach it)."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, regex_engine="python-re"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, regex_engine="python-re")
 
     @model_validator(mode="before")
     @classmethod

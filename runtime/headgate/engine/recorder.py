@@ -6,8 +6,10 @@ after its transaction is kept.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from headgate.core.events import (
@@ -21,9 +23,10 @@ from headgate.core.events import (
     TextDelta,
     ToolCompleted,
 )
-from headgate.core.messages import ErrorInfo, Message, ToolCall, ToolResult, Usage
+from headgate.core.messages import ErrorInfo, Message, ResultStatus, Text, ToolCall, ToolResult, Usage
 from headgate.core.ports import TurnDone
 from headgate.engine.eventlog import EventLog
+from headgate.engine.unbroken import carry_out
 from headgate.stores.records import EndState, Ledger, Produced, Progress, RunEndRecord, StepCommit, StepRecord
 
 E = TypeVar("E", bound=Event)
@@ -32,6 +35,24 @@ _STATES: Mapping[type[RunEnd], EndState] = {
     RunFailed: "failed",
     RunCancelled: "cancelled",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A model turn that is being made."""
+
+    step: int
+    model: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A whole model turn that is not committed yet, and the event that tells it."""
+
+    record: StepRecord
+    produced: Produced
+    told: MessageCompleted
 
 
 class Recorder:
@@ -51,7 +72,8 @@ class Recorder:
         self._clock = clock
         self._said: list[str] = []
         self._saying: list[str] = []
-        self._held: tuple[StepRecord, Produced] | None = None
+        self._open: _Open | None = None
+        self._held: _Held | None = None
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -78,21 +100,28 @@ class Recorder:
         """Forgets what was said in the turn that is being made again."""
         self._saying.clear()
 
-    async def model_step(self, step: int, done: TurnDone, message: Message, started: float) -> None:
-        """Takes a whole model turn. Without tool calls it is the last one, and is committed together with the end."""
+    def begin_turn(self, step: int, model: str) -> None:
+        """A model turn begins; if the run ends in the middle of it, what was said until then is kept."""
+        self._open = _Open(step, model, self.now())
+
+    async def model_step(self, done: TurnDone, message: Message, *, last: bool) -> None:
+        """Takes a whole model turn; the last one of a run is committed together with the run's end."""
+        began, self._open = self._open, None
+        if began is None:
+            raise RuntimeError("no model turn has begun")
         self.turns += 1
         self.usage += done.usage
         self.cost += done.cost or 0.0
         self._said += self._saying
         self._saying = []
         record = StepRecord(
-            n=step, kind="model", name=done.model, started_at=started, ended_at=self.now(), usage=done.usage,
-            cost=done.cost or 0.0,
+            n=began.step, kind="model", name=done.model, started_at=began.started, ended_at=self.now(),
+            usage=done.usage, cost=done.cost or 0.0,
         )  # fmt: skip
-        self._held = (record, Produced(message, step))
-        if message.calls:
-            await self._commit()
-        self.emit(MessageCompleted(text=message.text, usage=done.usage, model=done.model), step)
+        told = MessageCompleted(text=message.text, usage=done.usage, model=done.model)
+        self._held = _Held(record, Produced(message, began.step), told)
+        if not last and await carry_out(self._commit()):
+            raise asyncio.CancelledError
 
     async def tool_step(
         self,
@@ -104,38 +133,33 @@ class Recorder:
         server: str | None,
         answer: Message | None,
     ) -> None:
-        """Commits one tool call; `answer` is the message with the results of the whole turn, given with the last."""
+        """Commits one tool call, even when cancelled meanwhile; `answer` holds the results of the whole turn and is
+        given with the last of them."""
         ended = self.now()
         record = StepRecord(
             n=step, kind="tool", name=call.name, call_id=call.id, args=call.args, result=result,
             status=result.status, started_at=started, ended_at=ended,
         )  # fmt: skip
-        messages = (Produced(answer, step),) if answer else ()
-        await self._ledger.commit_step(
-            StepCommit(
-                run_id=self.run_id, fence=self._fence, progress=self._progress(), steps=(record,), messages=messages
-            )
-        )
+        commit = self._step(record, Produced(answer, step) if answer else None)
+        cancelled = await carry_out(self._ledger.commit_step(commit))
+        duration = int((ended - started) * 1000)
         self.emit(
-            ToolCompleted(
-                call_id=call.id,
-                name=call.name,
-                result=result,
-                duration_ms=round((ended - started) * 1000),
-                server=server,
-            ),
-            step,
+            ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server), step
         )
+        if cancelled:
+            raise asyncio.CancelledError
 
     async def _commit(self) -> None:
-        steps, messages = self._take()
-        await self._ledger.commit_step(
-            StepCommit(run_id=self.run_id, fence=self._fence, progress=self._progress(), steps=steps, messages=messages)
-        )
-
-    def _take(self) -> tuple[tuple[StepRecord, ...], tuple[Produced, ...]]:
         held, self._held = self._held, None
-        return ((held[0],), (held[1],)) if held else ((), ())
+        if held is not None:
+            await self._ledger.commit_step(self._step(held.record, held.produced))
+            self.emit(held.told, held.record.n)
+
+    def _step(self, record: StepRecord, produced: Produced | None) -> StepCommit:
+        messages = (produced,) if produced else ()
+        return StepCommit(
+            run_id=self.run_id, fence=self._fence, progress=self._progress(), steps=(record,), messages=messages
+        )
 
     def _progress(self) -> Progress:
         return Progress(turns=self.turns, usage=self.usage, cost=self.cost, answer="".join(self._said))
@@ -146,27 +170,48 @@ class Recorder:
 
     async def fail(self, error: ErrorInfo, outcome: Outcome = "error") -> None:
         """Ends the run by an error."""
+        self._break_off("error")
         await self._end(RunFailed(**self._totals(outcome), error=error), error)
 
     async def cancel(self, reason: str, outcome: Outcome = "cancelled") -> None:
         """Ends the run because somebody or something wanted it to end."""
+        self._break_off("cancelled")
         await self._end(RunCancelled(**self._totals(outcome), reason=reason))
 
     def abandon(self, error: ErrorInfo) -> None:
         """Tells the end of a run whose end could not be committed."""
         self.emit(RunFailed(**self._totals("error"), error=error))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the terminal event has been told."""
+        return self._log.ended
+
     def _totals(self, outcome: Outcome) -> dict[str, Any]:
         return {"outcome": outcome, "usage": self.usage, "cost": self.cost, "turns": self.turns}
 
+    def _break_off(self, status: ResultStatus) -> None:
+        """Keeps what an unfinished model turn said: the client has seen it, and will post it back."""
+        began, self._open = self._open, None
+        text, self._saying = "".join(self._saying), []
+        if began is None or not text:
+            return
+        self._said.append(text)
+        record = StepRecord(
+            n=began.step, kind="model", name=began.model, started_at=began.started, ended_at=self.now(), status=status
+        )
+        told = MessageCompleted(text=text, usage=Usage(), model=began.model)
+        self._held = _Held(record, Produced(Message("assistant", (Text(text),)), began.step), told)
+
     async def _end(self, event: RunEnd, error: ErrorInfo | None = None) -> None:
-        self._said += self._saying
-        self._saying = []
-        steps, messages = self._take()
-        await self._ledger.finish_run(
-            RunEndRecord(
-                run_id=self.run_id, fence=self._fence, state=_STATES[type(event)], outcome=event.outcome,
-                ended_at=self.now(), progress=self._progress(), error=error, steps=steps, messages=messages,
-            )
+        """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""
+        held, self._held = self._held, None
+        end = RunEndRecord(
+            run_id=self.run_id, fence=self._fence, state=_STATES[type(event)], outcome=event.outcome,
+            ended_at=self.now(), progress=self._progress(), error=error,
+            steps=(held.record,) if held else (), messages=(held.produced,) if held else (),
         )  # fmt: skip
+        await carry_out(self._ledger.finish_run(end))
+        if held is not None and held.record.status == "ok":
+            self.emit(held.told, held.record.n)
         self.emit(event)

@@ -34,10 +34,10 @@ class AgentRunner:
         taken = {call.id for message in messages for call in message.calls}
         while True:
             step = self.recorder.next_step()
-            started = self.recorder.now()
+            self.recorder.begin_turn(step, self.choice.model)
             done = await self._turn(tuple(messages), step)
             message = _distinct(done.message, taken)
-            await self.recorder.model_step(step, done, message, started)
+            await self.recorder.model_step(done, message, last=not message.calls and done.stop != "pause")
             messages.append(message)
             if await self._ended(done, message):
                 return
@@ -115,7 +115,16 @@ class AgentRunner:
 
     async def _one(self, turn: _Turn, index: int, step: int) -> None:
         call, started = turn.calls[index], self.recorder.now()
-        result = await self.dispatch.call(call, step, cut=turn.cut)
+        try:
+            result = await self.dispatch.call(call, step, cut=turn.cut)
+        except asyncio.CancelledError:
+            result = failed("cancelled", "the run ended while the call was running", status="cancelled")
+            await self._keep(turn, index, step, result, started)
+            raise
+        await self._keep(turn, index, step, result, started)
+
+    async def _keep(self, turn: _Turn, index: int, step: int, result: ToolResult, started: float) -> None:
+        call = turn.calls[index]
         turn.results[index] = result
         tool = self.plan.tools.get(call.name)
         await self.recorder.tool_step(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+Trail = tuple["Trail", str | int] | None
+"""The way to a value as a linked list, which costs nothing until it is written out."""
+
 
 class NotJsonError(ValueError):
     """A value that JSON cannot express; the message names its type and where it stands."""
@@ -21,20 +24,20 @@ def json_size(value: Any, limit: int) -> int:
     that a small structure which unfolds exponentially costs nothing.
     """
     size = 0
-    stack: list[tuple[Any, str]] = [(value, "")]
+    stack: list[tuple[Any, Trail]] = [(value, None)]
     while stack:
-        item, place = stack.pop()
-        size += _own_size(item, place)
+        item, trail = stack.pop()
+        size += _own_size(item, trail)
         if size > limit:
             raise TooLargeError(f"larger than {limit} bytes")
         if isinstance(item, dict):
-            stack.extend((each, f"{place}.{name}") for name, each in item.items())
+            stack.extend((each, (trail, name)) for name, each in item.items())
         elif isinstance(item, list):
-            stack.extend((each, f"{place}[{index}]") for index, each in enumerate(item))
+            stack.extend((each, (trail, index)) for index, each in enumerate(item))
     return size
 
 
-def _own_size(item: Any, place: str) -> int:
+def _own_size(item: Any, trail: Trail) -> int:
     if item is None or isinstance(item, bool):
         return 4
     if isinstance(item, str):
@@ -47,8 +50,17 @@ def _own_size(item: Any, place: str) -> int:
         return 2 + len(item)
     if isinstance(item, dict) and all(isinstance(name, str) for name in item):
         return 2 + sum(_text_size(name) + 2 for name in item)
-    where = f" at {place.lstrip('.')}" if place else ""
+    place = _place(trail)
+    where = f" at {place}" if place else ""
     raise NotJsonError(f"{_describe(item)} is not a JSON value{where}")
+
+
+def _place(trail: Trail) -> str:
+    steps: list[str] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "".join(reversed(steps)).lstrip(".")
 
 
 def _text_size(text: str) -> int:

@@ -23,7 +23,7 @@ from headgate.tools.function.locate import locate
 from headgate.tools.function.parameters import CONTEXT, Parameters
 from headgate.tools.function.spec import FunctionSpec, load_parameters
 
-MAX_RESULT = 4 << 20
+MAX_RESULT = 1 << 20
 """Bytes of one result, as JSON."""
 _THREADS = 8
 

@@ -57,9 +57,10 @@ def _url(spec: HttpSpec) -> Iterator[Finding]:
     if problem:
         yield Finding(key, "HG1004", problem, "write https://host/path in full; templates may follow the host")
         return
-    required = spec.input_schema.get("required", ())
+    schema = spec.input_schema
+    optional = set(schema.get("properties", ())) - set(schema.get("required", ()))
     for slot in url.slots:
-        if len(slot.steps) == 2 and slot.steps[0] == "args" and slot.steps[1] not in required:
+        if slot.steps[0] == "args" and slot.steps[1:2] and slot.steps[1] in optional:
             message = f"the URL needs {slot.path!r}, which the input does not require"
             hint = "add it to required:, or move it to query:"
             yield Finding(key, "HG1302", message, hint, slot.offset, "warning")

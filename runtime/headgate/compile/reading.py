@@ -1,0 +1,204 @@
+"""How a tree is read: every file parsed, its references resolved, its structure checked, its objects typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any
+
+from headgate.compile import planned, schema
+from headgate.compile.decode import decode, prune
+from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
+from headgate.compile.specs import Agent, Gateway
+from headgate.compile.structure import Validator, not_built, violations
+from headgate.core.kind import Finding, Key, Kind, Kinds
+from headgate.manifest.diagnostics import Diagnostic
+from headgate.manifest.parsers import Parser
+from headgate.manifest.references import Resolved, resolve
+from headgate.manifest.source import Document
+from headgate.manifest.tree import Tree, role
+
+_PLANNED = {"gateway": planned.GATEWAY, "agent": planned.AGENT, "tool": planned.TOOL}
+_PARSED = (".yaml", ".yml")
+_REMEMBERED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What one file says: its diagnostics, the secrets that are written out in it, and its objects."""
+
+    stamp: tuple[Any, ...]
+    site: Site
+    diagnostics: tuple[Diagnostic, ...]
+    secrets: frozenset[str]
+    body: dict[str, Any]
+    spec: Gateway | Agent | None = None
+    items: tuple[Item, ...] = ()
+
+
+class Reading:
+    """Reads one tree again and again; the entry of a file whose bytes and references are the same is kept."""
+
+    def __init__(self, kinds: Kinds, environ: Mapping[str, str], *, skip_environment: bool = False) -> None:
+        self._kinds = kinds
+        self._environ = environ
+        self._skip_environment = skip_environment
+        self._parser = Parser()
+        self._entries: dict[str, _Entry] = {}
+        self._sound: Sound = set()
+        self._validators = {
+            "gateway": Validator(schema.gateway_schema(kinds)),
+            "agent": Validator(schema.agent_schema()),
+            "tool": Validator(schema.tool_schema(kinds)),
+        }
+
+    def draft(self, tree: Tree) -> Draft:
+        """Reads the whole tree."""
+        if len(self._sound) > _REMEMBERED:
+            self._sound.clear()
+        draft = Draft(tree, self._kinds, sound=self._sound, diagnostics=list(tree.diagnostics))
+        before, self._entries = self._entries, {}
+        for path, data in tree.files.items():
+            what, name = role(path)
+            if what == "extra":
+                continue
+            document, findings = self._parser.parse(path, data)
+            draft.diagnostics += findings
+            if name is None and what != "gateway":
+                draft.broken.add((what, PurePosixPath(path).stem))  # its name is reported with the tree
+            elif document is None:
+                draft.broken.add((what, name or what))
+            elif what in _PLANNED:
+                self._place(draft, what, name or what, self._entry(draft, what, name or what, document, before))
+            else:
+                _place_other(draft, what, name or what, document)
+        self._parse_named(draft)
+        return draft
+
+    def _entry(self, draft: Draft, what: str, name: str, document: Document, before: Mapping[str, _Entry]) -> _Entry:
+        resolved = resolve(document, self._environ, draft.tree.root, skip_environment=self._skip_environment)
+        draft.secrets |= resolved.secrets
+        draft.sources |= resolved.sources
+        draft.outside |= resolved.files
+        stamp = (document.digest, resolved.sources, resolved.unresolved)
+        held = before.get(document.path)
+        # What `auto` chooses depends on the environment, so the gateway's own entry is always made anew.
+        entry = held if held and held.stamp == stamp and what != "gateway" else None
+        self._entries[document.path] = entry or self._read(what, name, document, resolved, stamp)
+        return self._entries[document.path]
+
+    def _read(self, what: str, name: str, document: Document, resolved: Resolved, stamp: tuple[Any, ...]) -> _Entry:
+        findings = list(violations(self._validators[what], document.body, _PLANNED[what]))
+        secrets = frozenset(str(_at(document.body, each.key)) for each in findings if each.code == "HG1105")
+        faults = [each.key for each in findings if each.severity == "error"]
+        pruned = prune(resolved.body, faults)
+        body: dict[str, Any] = pruned if isinstance(pruned, dict) else {}
+        silent = resolved.unresolved.union(faults)
+        spec: Gateway | Agent | None = None
+        items: list[Item] = []
+        if what != "tool":
+            made = decode(Gateway if what == "gateway" else Agent, body, (), silent)
+            spec, silent = made.spec, made.silent
+            findings += made.findings
+        objects = [(name, body, ())] if what == "tool" else _tables(body.get("providers")) if what == "gateway" else []
+        site = Site(document, (), resolved.written, silent)
+        for each, raw, key in objects:
+            item, more = self._item(what, each, raw, Site(document, key, resolved.written, silent))
+            items.append(item)
+            findings += more
+        diagnostics = (*resolved.diagnostics, *(site.locate(each) for each in findings))
+        return _Entry(stamp, site, diagnostics, secrets, body, spec, tuple(items))
+
+    def _item(self, what: str, name: str, raw: dict[str, Any], site: Site) -> tuple[Item, list[Finding]]:
+        family: Mapping[str, Kind[Any, Any]] = self._kinds.tools if what == "tool" else self._kinds.providers
+        kind = family.get(str(raw.get("kind")))
+        if kind is None:
+            return Item(name, site, None, None, ""), []
+        made = decode(kind.spec, raw, site.key, site.silent)
+        findings = made.findings
+        if made.spec is not None and kind.choose is not None:
+            raw = kind.choose(made.spec, {} if self._skip_environment else self._environ)
+            kind = family[raw["kind"]]
+            made = decode(kind.spec, raw, site.key, made.silent)
+            findings = findings + made.findings
+        files = kind.files(made.spec) if made.spec is not None else ()
+        site = Site(site.document, site.key, site.written, made.silent)
+        return Item(name, site, kind, made.spec, _hash([kind.name, raw]), files), findings
+
+    def _place(self, draft: Draft, what: str, name: str, entry: _Entry) -> None:
+        draft.diagnostics += entry.diagnostics
+        draft.secrets |= entry.secrets
+        if isinstance(entry.spec, Gateway) or what == "gateway":
+            draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
+            draft.gateway_site, draft.gateway_body = entry.site, entry.body
+            draft.providers = {item.name: _with_files(item, draft.tree) for item in entry.items}
+            draft.secrets |= {value for item in entry.items for value in self._chosen(item)}
+        elif what == "tool":
+            _collide(draft, "tool", name, entry.site, draft.tools.get(name))
+            draft.tools.setdefault(name, _with_files(entry.items[0], draft.tree))
+        else:
+            _collide(draft, "agent", name, entry.site, draft.agents.get(name))
+            spec = entry.spec if isinstance(entry.spec, Agent) else None
+            prompt = entry.site.document.prompt or ""
+            draft.agents.setdefault(name, AgentSource(name, entry.site, spec, prompt))
+
+    def _chosen(self, item: Item) -> list[str]:
+        """Credentials that an alias took from the environment by itself."""
+        held = {value for name, value in self._environ.items() if name.endswith(("_KEY", "_TOKEN"))}
+        values = item.spec.model_dump().values() if item.spec is not None else ()
+        return [value for value in values if isinstance(value, str) and value in held]
+
+    def _parse_named(self, draft: Draft) -> None:
+        for item in (*draft.providers.values(), *draft.tools.values()):
+            for path in item.files:
+                data = draft.tree.files.get(path)
+                if data is None or path in draft.documents or PurePosixPath(path).suffix not in _PARSED:
+                    continue
+                document, findings = self._parser.parse(path, data)
+                draft.diagnostics += findings
+                if document is not None and not findings:
+                    draft.documents[path] = document
+
+
+def _place_other(draft: Draft, what: str, name: str, document: Document) -> None:
+    if what in planned.ROLES:
+        draft.report(Site(document), [not_built((), f"this {what} file", planned.ROLES[what], "remove the file")])
+        return
+    draft.fragments[name] = (document, document.prompt or "")
+    keys = [each for each in Site(document).body if not each.startswith("x-")]
+    hint = "write the text alone; keys belong to the agent that includes it"
+    draft.report(Site(document), [Finding((each,), "HG1003", f"a fragment has no key {each!r}", hint) for each in keys])
+
+
+def _collide(draft: Draft, noun: str, name: str, site: Site, first: Item | AgentSource | None) -> None:
+    if first is not None:
+        message = f"{noun} {name!r} is already declared in {first.site.document.path}"
+        draft.report(site, [Finding((), "HG1203", message, "rename or remove one of them")])
+
+
+def _tables(value: Any) -> list[tuple[str, dict[str, Any], Key]]:
+    if not isinstance(value, dict):
+        return []
+    return [(name, raw, ("providers", name)) for name, raw in value.items() if isinstance(raw, dict)]
+
+
+def _at(body: Any, key: Key) -> Any:
+    for part in key:
+        body = body[part]
+    return body
+
+
+def _with_files(item: Item, tree: Tree) -> Item:
+    """The item with the bytes of the files that it reads in its fingerprint."""
+    if not item.files:
+        return item
+    digests = [sha256(tree.files.get(name, b"")).hexdigest() for name in item.files]
+    fingerprint = _hash([item.fingerprint, digests])
+    return Item(item.name, item.site, item.kind, item.spec, fingerprint, item.files)
+
+
+def _hash(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,23 @@
+"""Work that a cancellation must not tear apart: what is committed has to be told, and what is told committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
+    """Runs the work to its end, whatever happens to the caller, and raises what it raises.
+
+    Returns whether the caller was cancelled meanwhile; it is then for the caller to stop.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    return cancelled
