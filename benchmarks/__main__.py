@@ -38,11 +38,12 @@ def main() -> int:
     """Runs what is asked for."""
     asked = _parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as folder:
+        before = os.getloadavg()[0]
         rows = uvloop.run(_measure(Path(folder), asked.only or list(ROWS), _QUICK if asked.quick else 1.0))
     table = as_table(rows)
     print(f"\n{table}")
     if asked.write:
-        _RESULTS.write_text(_report(table), encoding="utf-8")
+        _RESULTS.write_text(_report(table, before, asked), encoding="utf-8")
     return 0
 
 
@@ -63,13 +64,15 @@ async def _measure(folder: Path, names: list[str], scale: float) -> list[Row]:
     return rows
 
 
-def _report(table: str) -> str:
+def _report(table: str, load: float, asked: argparse.Namespace) -> str:
+    command = "python -m benchmarks --write" + (" --quick" if asked.quick else "")
     return f"""# Benchmark results
 
-Written by `python -m benchmarks --write` on {datetime.now(UTC):%Y-%m-%d}: Python {platform.python_version()},
+Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}: Python {platform.python_version()},
 {platform.system()} on {platform.machine()}, {os.cpu_count()} noisy cores that the load client, the mock provider and
 the server share. Absolute numbers are those of this machine; compare each with the floor beside it, which was measured
-in the same run. The goals are the design's.
+in the same run. The load average was {load:.1f} when the run began: other programs shared the cores. The goals are the
+design's.
 
 {table}
 How it is measured: `floor` is a bare ASGI app (uvicorn, uvloop, httptools, aiohttp, msgspec) that runs the same agent

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import processes
 from benchmarks.client import Connection, Lags, Reply, connect, post
@@ -22,6 +23,7 @@ default_agent = "bench"
 [server.limits]
 sessions = 1000000
 runs = 10000
+streams_per_key = 10000
 [auth.keys.load]
 key = "{key}"
 scopes = ["chat"]
@@ -71,9 +73,11 @@ class Chat:
 
     async def say(self, plan: Plan, lags: Lags | None = None) -> Reply:
         """Raises unless the answer is whole and has as many deltas as were planned."""
-        body = {"model": None, "messages": [{"role": "user", "content": str(plan)}]}
+        body: dict[str, Any] = {"model": None, "messages": [{"role": "user", "content": str(plan)}]}
         if self.path == "/v1/messages":
             body = {**body, "model": "claude-bench", "max_tokens": 999, "stream": True}
+        if self.connection.lost:  # servers hang up on connections that were idle for some seconds
+            self.connection = await connect(self.port)
         reply = await self.connection.fetch(post(self.port, self.path, body, self.headers), lags)
         if reply.status != 200 or (self.path != "/v1/messages" and b"stream_complete" not in reply.raw[-400:]):
             raise RuntimeError(f"a chat failed: {reply.raw[-500:]!r}")

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 _MARK = b'"text_delta","text":"'
 _STAMP = re.compile(rb'"t=(\d+) ')
-_PATIENCE = 60.0
+_PATIENCE = 30.0
 
 
 @dataclass(slots=True)
@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
     """One connection that is kept alive."""
 
     def __init__(self) -> None:
+        self.lost = False
         self._raw = bytearray()
         self._first = 0.0
         self._scanned = 0
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's class is not registered as one
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
         if self._done is not None and not self._done.done():
             self._done.set_exception(exc or ConnectionError("closed before the answer was whole"))
 
@@ -64,8 +66,12 @@ class Connection(asyncio.Protocol):
         self._done = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         self._transport.write(request)
-        async with asyncio.timeout(_PATIENCE):
-            ended = await self._done
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                ended = await self._done
+        except TimeoutError:
+            told = f"{len(self._raw)} bytes came: {bytes(self._raw[-200:])!r}"
+            raise TimeoutError(f"no whole answer in {_PATIENCE:g} s to {request[:60]!r}; {told}") from None
         raw = bytes(self._raw)
         return Reply(int(raw[9:12]), self._first - began, ended - began, raw)
 

@@ -35,5 +35,6 @@ def find_plan(body: bytes) -> Plan:
 
 
 ONE = Plan()
+LONG = Plan(deltas=500)
 ECHO = Plan(tool="echo", calls=1)
 EIGHT = Plan(tool="wait", calls=8)

@@ -57,7 +57,7 @@ class Child:
     def require_alive(self) -> None:
         """Raises with the process's last words when it has ended."""
         if self._process.poll() is not None:
-            raise RuntimeError(f"{self._process.args} ended; its last words: {self.words()}")
+            raise RuntimeError(f"process {self.pid} ended; its last words: {self.words()}")
 
     def words(self) -> str:
         """The end of what it printed."""

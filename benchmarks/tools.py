@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 
 async def echo(text: str) -> dict[str, str]:
@@ -16,4 +18,4 @@ async def wait(seconds: float) -> dict[str, float]:
     return {"seconds": seconds}
 
 
-CALLS = {"echo": echo, "wait": wait}
+CALLS: dict[str, Callable[..., Awaitable[Any]]] = {"echo": echo, "wait": wait}

@@ -19,6 +19,7 @@ import yaml
 
 from headgate.compile.compiler import Compiler
 from headgate.compile.schema import schemas
+from headgate.core.messages import CODES as TOOL_CODES
 from headgate.core.scalars import DURATION, SIZE
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import CODES, render_text
@@ -46,13 +47,14 @@ Row = tuple[str, ...]
 
 def main(argv: list[str], folder: Path = ROOT / "docs") -> int:
     """Writes or checks the pages; the exit code."""
-    stale = [folder / name for name, text in pages().items() if _read(folder / name) != text]
+    made = {folder / name: text for name, text in pages().items()}
+    stale = [path for path, text in made.items() if _read(path) != text]
     if "--check" in argv:
         print("\n".join(f"{path} is stale; run python scripts/docs.py" for path in stale) or "docs: fresh")
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(pages()[path.relative_to(folder).as_posix()], encoding="utf-8")
+        path.write_text(made[path], encoding="utf-8")
         print(f"wrote {path}")
     return 0
 
@@ -66,19 +68,21 @@ def pages() -> dict[str, str]:
         "reference/agent.md": _document("agents/*.md", AGENT, agent),
         "reference/tool.md": _family("tools/*.yaml", TOOL, tool, "tool"),
         "reference/providers.md": _family("[providers.NAME]", PROVIDERS, gateway, "provider"),
+        "reference/tool-errors.md": _page("Reference: failed tool calls", f"{ERRORS}\n\n{_errors()}"),
         "diagnostics.md": _diagnostics(),
     }
 
 
 GATEWAY = """\
 Every key of `gateway.toml`. Keys marked *restart* take effect when the process starts again; all others take effect
-with the next revision. The keys of a provider are on [a page of their own](providers.md)."""
+with the next revision, and those marked *subsystem* open every object anew that depends on them. The keys of a provider
+are on [a page of their own](providers.md)."""
 AGENT = """\
 Every key of the frontmatter of an agent, which is the part of `agents/NAME.md` between the two `---` lines. The
 Markdown below it is the prompt. The guide is [agents.md](../agents.md)."""
 TOOL = """\
-Every key of a tool, by kind. The file name is the tool's name. The guides are [tools-http.md](../tools-http.md) and
-[tools-function.md](../tools-function.md)."""
+Every key of a tool, by kind. The file name is the tool's name. The guides are [tools-http.md](../tools-http.md),
+[tools-command.md](../tools-command.md) and [tools-function.md](../tools-function.md)."""
 PROVIDERS = """\
 Every key of a provider, by kind. A provider is a table `[providers.NAME]` of `gateway.toml`. The guide is
 [providers.md](../providers.md)."""
@@ -168,8 +172,8 @@ def _value(node: Schema, root: Schema) -> str:
     if node.get("type") == "array":
         items = _value(_resolved(node.get("items", {}), root), root)
         return f"list of {items}" if items != "any" else "list"
-    kind = str(node.get("type", "any"))
-    return TYPES.get(kind, kind)
+    kinds = node.get("type", "any")
+    return " or ".join(TYPES.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def _default(node: Schema, *, required: bool) -> str:
@@ -184,7 +188,7 @@ def _toml(value: Any) -> str:
 
 
 def _meaning(node: Schema, reload: str) -> str:
-    marks = ["*restart*"] if reload == "restart" else []
+    marks = [f"*{reload}*"] if reload in ("restart", "subsystem") else []
     marks += ["*secret*"] if _is_secret(node) else []
     said = [*str(node.get("description", "")).split(), *marks]
     limits = [each for part in (node, *node.get("anyOf", ())) for each in _limits(part)]
@@ -197,6 +201,15 @@ def _limits(node: Schema) -> list[str]:
 
 def _is_secret(node: Schema) -> bool:
     return bool(node.get("x-secret")) or any(_is_secret(each) for each in node.get("anyOf", ()))
+
+
+ERRORS = """\
+What a failed call is answered with: the model reads it as `{"error": {"code", "message"}}`, clients in
+the member `error` of `tool_call_complete`. A function tool may add codes of its own."""
+
+
+def _errors() -> str:
+    return "| code | meaning |\n|---|---|\n" + "\n".join(f"| `{code}` | {text} |" for code, text in TOOL_CODES.items())
 
 
 DIAGNOSTICS = """\

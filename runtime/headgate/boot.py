@@ -6,27 +6,30 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import structlog
 import uvicorn
-from litestar import Litestar
 
 from headgate.compile.checks.gateway import DEMO_KEYS, is_loopback
 from headgate.compile.compiler import Compiler
+from headgate.compile.draft import Draft
 from headgate.compile.plan import Snapshot
 from headgate.core.errors import ConfigError
-from headgate.core.kind import Kinds
+from headgate.core.kind import Finding, Kinds
 from headgate.engine.host import Host
 from headgate.engine.reload import Reloader
 from headgate.kinds import DEFAULT_KINDS
+from headgate.manifest.diagnostics import Diagnostic
 from headgate.server.app import create_app
+from headgate.server.door import Door
 from headgate.server.edge import Edge
+from headgate.server.protocol import BoundedProtocol
 from headgate.server.tokens import Tokens
 from headgate.state import prepare, session_secret, sole_owner
 from headgate.stores import open_ledger
@@ -34,6 +37,8 @@ from headgate.stores.records import Ledger
 
 log = structlog.get_logger("headgate.boot")
 
+KEEPALIVE = 15.0
+"""Seconds of wall time between keepalive frames."""
 GRACE = 10.0
 """Seconds that running work gets when the process is asked to stop."""
 
@@ -65,7 +70,7 @@ class Gateway:
     """A running gateway: the edge, its application, and where it wants to listen."""
 
     edge: Edge
-    app: Litestar
+    app: Door
     host: str
     port: int
 
@@ -76,7 +81,7 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def open_gateway(place: Place, *, watch: bool = True) -> AsyncIterator[Gateway]:
+async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = KEEPALIVE) -> AsyncIterator[Gateway]:
     """Boots the tree, opens the ledger, and reloads after every edit; leaving stops everything.
 
     Raises `BootError` with every finding when the tree is wrong, `ConfigError` when it may not be served like this.
@@ -84,37 +89,49 @@ async def open_gateway(place: Place, *, watch: bool = True) -> AsyncIterator[Gat
     environ = place.environment()
     state = prepare(place.state_dir)
     compiler = Compiler(place.tree, place.kinds, environ, secret_key=secrets.token_bytes(32))
-    reloader = Reloader(compiler, environ, state)
-    with sole_owner(state):
+    address = _Address(place.host)
+    reloader = Reloader(compiler, environ, state, vet=address.vet)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(sole_owner(state))
         snapshot = await reloader.boot()
-        try:
-            address = place.host or snapshot.gateway.server.host
-            _require_safe(snapshot, address)
-            async with open_ledger(snapshot.gateway.store.url, place.tree) as ledger:
-                await _tidy(ledger)
-                host = Host(ledger, snapshot)
-                reloader.attach(host)
-                tokens = Tokens(snapshot.gateway.auth.session_secret or session_secret(state))
-                edge = Edge(host, reloader, tokens)
-                app = create_app(edge, snapshot.gateway.server, bound=address)
-                port = place.port if place.port is not None else snapshot.gateway.server.port
-                async with _watching(reloader, watch=watch):
-                    yield Gateway(edge, app, address, port)
-                await host.stop(0)
-                snapshot = host.snapshot
-        finally:
-            snapshot.retire()
-            await snapshot.closed()
+        stack.push_async_callback(_let_go, snapshot)
+        server = snapshot.gateway.server
+        address.host = place.host or server.host
+        ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
+        await _tidy(ledger)
+        host = Host(ledger, snapshot)
+        stack.push_async_callback(host.stop, 0)
+        reloader.attach(host)
+        edge = Edge(host, reloader, Tokens(_signing(host, session_secret(state))), keepalive)
+        await stack.enter_async_context(_watching(reloader, watch=watch))
+        app = create_app(edge, server, bound=address.host)
+        yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)
 
 
-def _require_safe(snapshot: Snapshot, address: str) -> None:
-    demo = {sha256(key.encode()).hexdigest() for key in DEMO_KEYS}
-    named = [each.key for digest, each in snapshot.principals.items() if digest in demo]
-    if named and not is_loopback(address):
-        raise ConfigError(
-            f"key {named[0]!r} is the demo key, and the server would bind {address}",
-            hint="set a key of your own, or bind 127.0.0.1",
-        )
+@dataclass(slots=True)
+class _Address:
+    """The address that this process binds, or is told to bind, whatever the tree comes to say."""
+
+    host: str | None
+
+    def vet(self, draft: Draft) -> Iterator[Diagnostic]:
+        """The demo key never leaves loopback."""
+        if self.host is None or is_loopback(self.host) or draft.gateway is None or draft.gateway_site is None:
+            return
+        for name, key in draft.gateway.auth.keys.items():
+            if key.key in DEMO_KEYS:
+                message = f"key {name!r} is the demo key, and the server binds {self.host}"
+                hint = "set a key of your own, or bind 127.0.0.1"
+                yield from draft.gateway_site.diagnose(Finding(("auth", "keys", name, "key"), "HG1404", message, hint))
+
+
+def _signing(host: Host, generated: str) -> Callable[[], str]:
+    return lambda: host.snapshot.gateway.auth.session_secret or generated
+
+
+async def _let_go(snapshot: Snapshot) -> None:
+    snapshot.retire()
+    await snapshot.closed()
 
 
 async def _tidy(ledger: Ledger) -> None:
@@ -147,18 +164,23 @@ class GatewayServer(uvicorn.Server):
                 host=gateway.host,
                 port=gateway.port,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=5,
-                h11_max_incomplete_event_size=64 << 10,
             )
         )
         self._gateway = gateway
         self._grace = grace
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to the caller: uvicorn would raise them again at the end and kill the process before the
+        ledger is closed."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drains, then closes."""
@@ -167,15 +189,18 @@ class GatewayServer(uvicorn.Server):
 
 
 async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
-    """Serves until a signal; `announce` is called with the port once it is bound."""
+    """Serves until SIGINT or SIGTERM; `announce` is called with the port once it is bound."""
     async with open_gateway(place) as gateway:
         listener = _bind(gateway.host, gateway.port)
         port = listener.getsockname()[1]
         log.info("serving", url=f"http://{gateway.host}:{port}", revision=gateway.snapshot.revision[:12])
         if gateway.snapshot.demo:
             log.warning("demo", reason="no model provider is configured: answers come from a script")
+        server = GatewayServer(gateway)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(each, server.handle_exit, each, None)
         announce(gateway, port)
-        await GatewayServer(gateway).serve(sockets=[listener])
+        await server.serve(sockets=[listener])
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -184,6 +209,7 @@ def _bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(2048)  # from here on clients wait in the queue instead of being refused
     except OSError as error:
         listener.close()
         raise ConfigError(

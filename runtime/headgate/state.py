@@ -13,8 +13,14 @@ from headgate.core.errors import ConfigError
 
 
 def prepare(state: Path) -> Path:
-    """The directory, made for the owner only."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The directory, made for the owner only; raises `ConfigError` when it cannot be had."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the state directory {state} cannot be made: {error.strerror}",
+            hint="set HEADGATE_STATE_DIR to another one",
+        ) from None
     return state
 
 

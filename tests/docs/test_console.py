@@ -18,7 +18,7 @@ from headgate.testing.harness import Live, live
 
 TREE = ("gateway.toml", "agents", "tools", "fragments", "context", "demo.script.yaml", "schemas")
 SHOWN = "http://127.0.0.1:8000"
-SET_UP = re.compile(r"\s*(#.*|make \w+|headgate serve\b.*|(export )?[A-Z_]+=.*|python3 -m venv .*|pip install .*|git .*|)")
+SET_UP = re.compile(r"(make \w+|headgate serve\b.*|(export )?[A-Z_]+=.*|python3 -m venv .*|pip install .*)?( +#.*)?")
 _END = "--end of command--"
 _ELLIPSIS = re.escape("...")
 
@@ -101,7 +101,7 @@ async def test_console(page: Path, tmp_path: Path) -> None:
             if block.language == "diff":
                 await exchange(gateway, block)
             for command, shown in steps(block) if block.language == "console" else ():
-                printed = plain(await asyncio.wait_for(bash.run(command), 60))
+                printed = plain(await asyncio.wait_for(bash.run(command), 300))
                 assert re.fullmatch(pattern(shown), printed), f"{name(page)}:{block.line}: {command}\n{printed}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from functools import reduce
 
 import click
 
@@ -10,6 +12,7 @@ from docs.pages import ROOT
 from headgate.cli import cli
 from headgate.compile.specs import Gateway
 from headgate.core.messages import CODES as TOOL_CODES
+from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import CODES
 from headgate.server import chat_frames
 from headgate.server.app import ROUTES
@@ -27,20 +30,22 @@ def test_diagnostic_codes() -> None:
 
 
 def test_tool_codes() -> None:
-    """Every code of a failed tool call is in the guide to the chat API."""
-    assert [code for code in TOOL_CODES if f"`{code}`" not in page("chat-api.md")] == []
+    """Every code of a failed tool call has its line."""
+    assert [code for code in TOOL_CODES if f"`{code}`" not in page("reference/tool-errors.md")] == []
 
 
 def test_routes() -> None:
     """Every HTTP route is named, with its method."""
     text = page("chat-api.md") + page("operations.md")
-    handlers = [(method, re.sub(r":\w+}", "}", path)) for each in ROUTES for path in each.paths for method in each.http_methods]
-    assert [each for each in handlers if f"`{each[0]} {each[1]}`" not in text and each[0] != "OPTIONS"] == []
+    handlers = {(method, path) for each in ROUTES for path in each.paths for method in each.http_methods}
+    shown = [f"`{method} {re.sub(r':[a-z]+}', '}', path)}`" for method, path in handlers if method != "OPTIONS"]
+    assert [each for each in shown if each not in text] == []
 
 
 def test_commands() -> None:
-    """Every command, and every option of it, is in the guide to operations or to validation."""
-    text = page("operations.md") + page("validate-in-ci.md")
+    """Every command, and every option of it, is in the guide to operations, to validation or to the command line."""
+    guides = ("operations.md", "validate-in-ci.md", "cli.md")
+    text = "".join(page(each) for each in guides if (ROOT / "docs" / each).is_file())
     for name, command in cli.commands.items():
         assert f"`headgate {name}" in text
         options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
@@ -64,3 +69,34 @@ def test_settings() -> None:
 def test_tables() -> None:
     """Every table of gateway.toml is in its reference."""
     assert [name for name in Gateway.model_fields if f"| `{name}` |" not in page("reference/gateway.md")] == []
+
+
+def test_the_architecture_names_what_exists() -> None:
+    """Every `room.module:name` of ARCHITECTURE.md is in the code."""
+    named = re.findall(r"`([a-z_]+(?:\.[a-z_]+)+):([\w.]+)`", page("ARCHITECTURE.md"))
+    assert len(named) > 20
+    for module, path in named:
+        reduce(getattr, path.split("."), importlib.import_module(f"headgate.{module}"))
+
+
+def test_supervised_boundaries() -> None:
+    """The list of supervised boundaries (D15) has a line for every broad `except`."""
+    runtime = ROOT / "runtime" / "headgate"
+    wide = {each: each.read_text(encoding="utf-8").count("except Exception") for each in runtime.rglob("*.py")}
+    names = {".".join(each.relative_to(runtime).with_suffix("").parts): count for each, count in wide.items() if count}
+    assert len(names) > 3
+    assert {name: page("ARCHITECTURE.md").count(f"\n| `{name}:") for name in names} == names
+
+
+def test_log_events() -> None:
+    """Every event of the log is explained."""
+    sources = "".join(each.read_text(encoding="utf-8") for each in (ROOT / "runtime" / "headgate").rglob("*.py"))
+    events = set(re.findall(r'\blog\.(?:info|warning|error|exception)\(\s*"([\w.]+)"', sources))
+    assert len(events) > 5
+    assert [event for event in sorted(events) if f"`{event}`" not in page("operations.md")] == []
+
+
+def test_kinds() -> None:
+    """Every kind of provider has its line in the guide to providers, every kind of tool a guide of its own."""
+    assert [name for name in DEFAULT_KINDS.providers if f"\n| `{name}` |" not in page("providers.md")] == []
+    assert [name for name in DEFAULT_KINDS.tools if not (ROOT / "docs" / f"tools-{name}.md").is_file()] == []

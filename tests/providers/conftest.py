@@ -13,6 +13,7 @@ from headgate.core.kind import Env
 from headgate.core.ports import Provider
 from headgate.providers import PROVIDERS
 from headgate.testing.anthropic_api import AnthropicApi
+from headgate.testing.openai_api import OpenAiApi
 
 Open = Callable[..., AbstractAsyncContextManager[Provider]]
 
@@ -54,4 +55,27 @@ def open_kind(http: httpx2.AsyncClient) -> Open:
 async def claude(api: AnthropicApi, open_kind: Open) -> AsyncIterator[Provider]:
     """A provider of kind `anthropic` on the mock."""
     async with open_kind("anthropic", api_key="sk-test", base_url=api.url, stall_timeout="150ms") as provider:
+        yield provider
+
+
+@pytest.fixture
+async def openai_api() -> AsyncIterator[OpenAiApi]:
+    """A running mock of OpenAI's APIs."""
+    async with OpenAiApi() as server:
+        yield server
+
+
+@pytest.fixture
+async def gpt(openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]:
+    """A provider of kind `openai` on the mock."""
+    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "150ms"}
+    async with open_kind("openai", **options) as provider:
+        yield provider
+
+
+@pytest.fixture
+async def chat(openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]:
+    """A provider of kind `openai_chat` on the mock."""
+    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "150ms", "model": "any"}
+    async with open_kind("openai_chat", **options) as provider:
         yield provider

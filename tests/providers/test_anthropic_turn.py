@@ -121,7 +121,7 @@ def test_unknown_things() -> None:
         {"type": "content_block_delta", "index": 9, "delta": {"type": "text_delta", "text": "lost"}},
         {"type": "message_stop"},
     ):
-        assert turn.take(msgspec.json.encode(event)) is None
+        assert turn.take(msgspec.json.encode(event)) == ()
     assert turn.result().message.parts == ()
 
 

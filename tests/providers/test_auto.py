@@ -36,6 +36,12 @@ FULL = {
             {"ANTHROPIC_API_KEY": "", "ANTHROPIC_AUTH_TOKEN": "t", "ANTHROPIC_BASE_URL": "http://x"},
             {"kind": "anthropic", "auth_token": "t", "base_url": "http://x"},
         ),
+        ({"OPENAI_API_KEY": "o"}, {"kind": "openai", "api_key": "o"}),
+        ({"ANTHROPIC_AUTH_TOKEN": "t", "OPENAI_API_KEY": "o"}, {"kind": "anthropic", "auth_token": "t"}),
+        (
+            {"OPENAI_API_KEY": "o", "OPENAI_BASE_URL": "http://x/v1", "ANTHROPIC_BASE_URL": "http://y"},
+            {"kind": "openai", "api_key": "o", "base_url": "http://x/v1"},
+        ),
     ],
 )
 def test_credentials(environ: dict[str, str], chosen: dict[str, Any]) -> None:
@@ -49,7 +55,7 @@ def test_demo() -> None:
     assert raw == {"kind": "scripted", "demo": True, "script": "demo.yaml"}
 
 
-@pytest.mark.parametrize("environ", [{}, {"ANTHROPIC_API_KEY": "k"}])
+@pytest.mark.parametrize("environ", [{}, {"ANTHROPIC_API_KEY": "k"}, {"OPENAI_API_KEY": "k"}])
 def test_every_key_fits(environ: dict[str, str]) -> None:
     """Whatever is chosen accepts the keys that are passed on, and times keep their meaning."""
     raw = choose(AutoSpec.model_validate(FULL), environ)

@@ -9,7 +9,9 @@ import pytest
 
 from headgate.providers import PROVIDERS
 from headgate.testing import anthropic_replies as replies
+from headgate.testing import openai_replies
 from headgate.testing.anthropic_api import AnthropicApi, Received
+from headgate.testing.openai_api import OpenAiApi
 from headgate.testing.provider_kit import CONTRACTS, Bench, Contract
 from providers.conftest import Open
 from providers.samples import ask, user
@@ -34,7 +36,20 @@ def reply(received: Received) -> replies.Reply:
     }[word]
 
 
-@pytest.fixture(params=["anthropic", "scripted"])
+def openai_reply(received: Received) -> openai_replies.Reply:
+    """The same, from the mock of OpenAI's APIs."""
+    content = (received.body.get("input") or received.body.get("messages") or [])[0]["content"]
+    word = content if isinstance(content, str) else content[0]["text"]
+    more = openai_replies.turn(openai_replies.text("more", " words"))
+    return {
+        "plain": openai_replies.turn(openai_replies.thinking("well"), openai_replies.text("two", " words")),
+        "calling": openai_replies.turn(openai_replies.tool("a", {"x": 1}), openai_replies.tool("b", {})),
+        "failing": openai_replies.error(400, None, "bad"),
+        "endless": more.stalled(4 if "input" in received.body else 2),
+    }[word]
+
+
+@pytest.fixture(params=["anthropic", "openai", "openai_chat", "scripted"])
 async def bench(request: pytest.FixtureRequest, open_kind: Open) -> AsyncIterator[Bench]:
     """An opened provider of each kind."""
     if request.param == "anthropic":
@@ -43,6 +58,12 @@ async def bench(request: pytest.FixtureRequest, open_kind: Open) -> AsyncIterato
             open_kind("anthropic", api_key="k", base_url=api.url) as provider,
         ):
             yield Bench(provider, PLAIN, CALLING, FAILING, ENDLESS, api.gone)
+    elif request.param.startswith("openai"):
+        async with (
+            OpenAiApi(default=openai_reply) as mock,
+            open_kind(request.param, api_key="k", base_url=mock.base, model="m") as provider,
+        ):
+            yield Bench(provider, PLAIN, CALLING, FAILING, ENDLESS, mock.gone)
     else:
         before = asyncio.all_tasks()
 
@@ -61,7 +82,7 @@ async def test_contract(bench: Bench, contract: Contract) -> None:
 
 def test_registry() -> None:
     """Kinds are registered under their own names, with a summary and a spec that knows its kind."""
-    assert set(PROVIDERS) == {"anthropic", "scripted", "auto"}
+    assert set(PROVIDERS) == {"anthropic", "openai", "openai_chat", "scripted", "auto"}
     for name, kind in PROVIDERS.items():
         assert kind.name == name
         assert kind.summary.endswith(".")

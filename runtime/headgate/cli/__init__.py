@@ -7,6 +7,8 @@ import sys
 import click
 
 from headgate import __version__
+from headgate.cli.chat import chat
+from headgate.cli.run import run
 from headgate.cli.schema import schema
 from headgate.cli.serve import serve
 from headgate.cli.validate import validate
@@ -24,6 +26,8 @@ def cli() -> None:
 cli.add_command(serve)
 cli.add_command(validate)
 cli.add_command(schema)
+cli.add_command(run)
+cli.add_command(chat)
 
 
 def main() -> None:

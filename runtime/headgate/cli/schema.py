@@ -23,6 +23,8 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.pass_context
 def schema(context: click.Context, name: str | None, folder: Path | None, check: Path | None) -> None:
     """Print the schema NAME, write all of them, or check that written ones are fresh."""
+    if sum(each is not None for each in (name, folder, check)) != 1:
+        raise click.UsageError("give one of NAME, --write and --check")
     if name is not None:
         click.echo(render(schemas(DEFAULT_KINDS)[f"{name}.schema.json"]), nl=False)
     elif folder is not None:
@@ -32,8 +34,6 @@ def schema(context: click.Context, name: str | None, folder: Path | None, check:
         stale = _stale(check)
         click.echo("\n".join(f"{path} is stale; run headgate schema --write" for path in stale) or "fresh")
         context.exit(1 if stale else 0)
-    else:
-        raise click.UsageError("name a schema, or give --write or --check")
 
 
 def _stale(folder: Path) -> list[Path]:

@@ -21,14 +21,19 @@ from headgate.settings import Settings
 def serve(tree: Path | None, host: str | None, port: int | None) -> None:
     """Serve the manifests of TREE (the working directory when it is not given)."""
     settings = Settings()
-    configure(settings.log_level)
+    output = configure(settings.log_level)
     place = Place(
         tree=(tree or settings.tree).resolve(),
         state=settings.state_dir,
         host=host or settings.host,
         port=port if port is not None else settings.port,
     )
-    uvloop.run(run(place, _announce))
+
+    def announce(gateway: Gateway, port: int) -> None:
+        output.scrub = lambda text: gateway.snapshot.scrub(text)
+        _announce(gateway, port)
+
+    uvloop.run(run(place, announce))
 
 
 def _announce(gateway: Gateway, port: int) -> None:

@@ -59,17 +59,29 @@ class Builder:
         self._opened: list[Resource] = []
 
     async def build(self) -> Snapshot:
-        """The new snapshot, with every resource open; raises `BuildError` and leaves nothing open."""
+        """The new snapshot, with every resource open; raises `BuildError`, and leaves nothing open then."""
+        built = False
+        try:
+            problems = await self._open_all()
+            if problems:
+                raise BuildError(tuple(problems))
+            snapshot = self._snapshot()
+            built = True
+            return snapshot
+        finally:
+            if not built:
+                await self._abandon()
+
+    async def _open_all(self) -> list[Diagnostic]:
         try:
             await self._take(self._client())
-            problems = [found for wanted in self._items() for found in await self._try(wanted)]
         except GatewayError as error:
-            problems = [self._locate(None, error)]
-        if problems:
-            for resource in reversed(self._opened):
-                await resource.close()
-            raise BuildError(tuple(problems))
-        return self._snapshot()
+            return [self._locate(None, error)]
+        return [found for wanted in self._items() for found in await self._try(wanted)]
+
+    async def _abandon(self) -> None:
+        for resource in reversed(self._opened):
+            await resource.close()
 
     async def _try(self, wanted: _Wanted) -> list[Diagnostic]:
         try:
@@ -84,8 +96,8 @@ class Builder:
             self._resources[wanted.identity] = held
             return
         resource = Resource(wanted.identity, wanted.fingerprint)
+        self._opened.append(resource)  # before it is open, so that one whose opening is cancelled is closed too
         await resource.open(wanted.factory)
-        self._opened.append(resource)
         self._resources[wanted.identity] = resource
 
     def _client(self) -> _Wanted:
@@ -125,17 +137,15 @@ class Builder:
         hint = error.hint if isinstance(error, ConfigError) else ""
         if site is None:
             return Diagnostic("gateway.toml", 1, 1, "error", "HG1402", self._scrub(error.message), hint)
-        return site.diagnose(Finding((*site.key, *key), "HG1402", self._scrub(error.message), hint))
+        return site.locate(Finding((*site.key, *key), "HG1402", self._scrub(error.message), hint))
 
     def _snapshot(self) -> Snapshot:
         gateway = self._draft.gateway
         if gateway is None:
             raise ConfigError("the tree has no gateway.toml")
-        for resource in self._resources.values():
-            resource.hold()
         providers = {name: each.value for (family, name), each in self._resources.items() if family == "providers"}
         tools = {name: each.value for (family, name), each in self._resources.items() if family == "tools"}
-        return Snapshot(
+        snapshot = Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
             agents=fold_agents(self._draft, providers, tools),
@@ -148,6 +158,9 @@ class Builder:
             fingerprints=fingerprints(self._draft),
             outside=frozenset(self._draft.outside),
         )
+        for resource in self._resources.values():
+            resource.hold()
+        return snapshot
 
 
 def fingerprints(draft: Draft) -> dict[str, str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from headgate.compile.checks import CHECKS
-from headgate.compile.draft import Draft, Reading
+from headgate.compile.draft import Draft
+from headgate.compile.reading import Reading
 from headgate.core.kind import Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.redaction import digest
-from headgate.manifest.tree import Tree, scan
+from headgate.manifest.tree import Tree, revision_of, scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,29 @@ class Compiler:
         self.directories = tree.directories
         return tree
 
-    def compile(self, tree: Tree | None = None) -> Compiled:
-        """Compiles the tree; never raises on what stands in it."""
-        draft = self._reading.draft(tree or self.scan())
-        if not draft.wanted <= self._wanted:
-            self._wanted = draft.wanted
-            draft = self._reading.draft(self.scan())
-        self._wanted = draft.wanted
+    def compile(self, tree: Tree | None = None, *, kept: bool = False) -> Compiled:
+        """Compiles the tree; never raises on what stands in it. A tree that was kept is complete and compiled as it
+        is, whatever the files are now."""
+        tree = tree or self.scan()
+        draft = self._reading.draft(tree)
+        # Also when fewer are wanted: the same files are always the same revision.
+        if draft.wanted != self._wanted and not kept:
+            before, self._wanted = self._wanted, draft.wanted
+            draft = self._reading.draft(self._completed(tree, before))
         found = [*draft.diagnostics, *(finding for check in CHECKS for finding in check(draft))]
         diagnostics = tuple(sorted(dict.fromkeys(found), key=_place))
         return Compiled(draft.tree.revision, draft, diagnostics, digest(draft.sources, self._secret_key))
+
+    def _completed(self, tree: Tree, before: frozenset[str]) -> Tree:
+        """The tree with the files that are wanted now instead of those wanted `before`; the others stay as they are."""
+        fresh = self.scan()
+        named = {str(PurePosixPath(path)) for path in self._wanted}
+        files = {path: data for path, data in tree.files.items() if path in fresh.files or path not in before}
+        added = {path: fresh.files[path] for path in named if path in fresh.files}
+        whole = dict(sorted({**added, **files}.items()))
+        more = (each for each in fresh.diagnostics if each.path in named)
+        diagnostics = tuple(sorted({*tree.diagnostics, *more}))
+        return Tree(tree.root, whole, revision_of(whole), diagnostics, fresh.directories)
 
 
 def _place(finding: Diagnostic) -> tuple[str, int, int, str]:

@@ -52,20 +52,20 @@ def prune(body: Any, keys: Iterable[Key]) -> Any:
 
 def decode(spec: type[S], body: Any, prefix: Key = (), silent: frozenset[Key] = frozenset()) -> Decoded[S]:
     """The typed spec of `body`, which stands at `prefix` in its document; `silent` are keys of the document."""
-    out = Decoded[S](None, [], silent)
+    findings: list[Finding] = []
     tried: dict[Key, int] = {}
     for _ in range(_ROUNDS):
         try:
-            return Decoded(spec.model_validate(body), out.findings, out.silent)
+            return Decoded(spec.model_validate(body), findings, silent)
         except ValidationError as error:
             faults = [_fault(each, body, prefix) for each in error.errors(include_url=False)]
-        out.findings.extend(each for each in faults if not touches(out.silent, each.key))
+        findings.extend(each for each in faults if not touches(silent, each.key))
         keys = {each.key[len(prefix) :]: each.code == "HG1005" for each in faults}
-        out = Decoded(None, out.findings, out.silent.union(each.key for each in faults))
+        silent = silent.union(each.key for each in faults)
         if () in keys:
             break
         body = _mend(body, keys, tried)
-    return out
+    return Decoded(None, findings, silent)
 
 
 def _mend(body: Any, keys: Mapping[Key, bool], tried: dict[Key, int]) -> Any:
@@ -84,18 +84,26 @@ def _fault(each: Mapping[str, Any], body: Any, prefix: Key) -> Finding:
     return Finding(
         key=(*prefix, *_path(each["loc"], body), *missing),
         code=str(context.get("code") or _CODES.get(each["type"], "HG1004")),
-        message=_sentence(each),
+        message=_sentence(each, (*prefix, *_path(each["loc"], body))),
         hint=str(context.get("hint", "")),
         offset=context.get("offset"),
     )
 
 
-def _sentence(each: Mapping[str, Any]) -> str:
+def _sentence(each: Mapping[str, Any], key: Key) -> str:
     message = str(each["msg"]).removeprefix("Value error, ")
-    name = repr(str(each["loc"][-1])) if each["loc"] else "the document"
     if each["type"] == "missing":
-        return f"missing key {name}"
-    return f"{name}: {message[:1].lower()}{message[1:]}"
+        return f"missing key {each['loc'][-1]!r}"
+    return f"{named(key)}: {message if message[:2].isupper() else message[:1].lower() + message[1:]}"
+
+
+def named(key: Key) -> str:
+    """What stands at `key`, in words."""
+    if not key:
+        return "the file"
+    if isinstance(key[-1], int):
+        return f"item {key[-1] + 1} of {named(key[:-1])}"
+    return repr(str(key[-1]))
 
 
 def _path(loc: tuple[str | int, ...], body: Any) -> Key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from headgate.compile.decode import covers
@@ -15,6 +15,8 @@ from headgate.manifest.source import Document
 from headgate.manifest.tree import Tree
 
 _AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007"})
+_OF_VALUE = (("kind",), ("url",))
+"""Keys that are in order themselves when their value is not in this build."""
 
 
 def _as_written(_key: Key, offset: int) -> int:
@@ -48,7 +50,7 @@ class Site:
         key = finding.key
         if finding.offset is not None:
             span = self.document.locate(key, self.written(key, finding.offset))
-        elif finding.code in _AT_KEY:
+        elif finding.code in _AT_KEY and key[-1:] not in _OF_VALUE:
             span = self.document.key_span(key)
         else:
             span = self.document.value_span(key)
@@ -121,7 +123,7 @@ class Draft:
         names = [name for item in (*self.providers.values(), *self.tools.values()) for name in item.files]
         for agent in self.agents.values():
             names += agent.spec.context if agent.spec else ()
-        return frozenset(str(PurePosixPath(name)) for name in names)
+        return frozenset(names)
 
     @property
     def agent_names(self) -> frozenset[str]:

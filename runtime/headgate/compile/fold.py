@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from headgate.compile.chain import around_model, around_tool
 from headgate.compile.draft import AgentSource, Draft
-from headgate.compile.naming import ModelTarget, find_model, matching
-from headgate.compile.plan import AgentPlan, BoundTool, ModelChoice, Violations
+from headgate.compile.naming import ModelTarget, find_model, is_glob, matching
+from headgate.compile.plan import AgentPlan, BoundTool, ModelChoice, Models, Violations
 from headgate.compile.prompt import compile_prompt
 from headgate.core.context import ToolContext
 from headgate.core.messages import ToolCall, ToolResult
@@ -115,15 +115,20 @@ class _Fold:
     def _fallback(self, name: str) -> ModelTarget:
         return find_model(name, self._draft) or ModelTarget(name, "auto")
 
-    def _models(self, reference: str | None, fallback: tuple[str, ...], own: ModelChoice) -> dict[str, ModelChoice]:
+    def _models(self, reference: str | None, fallback: tuple[str, ...], own: ModelChoice) -> Models:
         """What a request may ask for: the agent's own models by every name they have, and its provider's allow list."""
         out = {own.model: own} | ({reference: own} if reference else {})
         for name in fallback:
             choice = self._choice(name, ())
             out |= {name: choice, choice.model: choice}
         target = find_model(reference, self._draft)
-        if target is not None:
-            for model in self._draft.providers[target.provider].spec.allow_models:
-                if "*" not in model:
-                    out.setdefault(model, self._choice(f"{target.provider}/{model}", fallback))
-        return out
+        allowed = self._draft.providers[target.provider].spec.allow_models if target is not None else ()
+
+        def of(model: str) -> ModelChoice:
+            return self._choice(f"{target.provider}/{model}" if target else model, fallback)
+
+        for model in allowed:
+            if not is_glob(model):
+                out.setdefault(model, of(model))
+        globs = [each for each in allowed if is_glob(each)]
+        return Models(out, lambda name: of(name) if matching(globs, [name]) else None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headgate.compile.draft import Draft
 from headgate.core.kind import Finding, Key
 from headgate.manifest.diagnostics import suggest
+
+_SHOWN = 12
 
 
 def is_glob(pattern: str) -> bool:
@@ -18,8 +21,14 @@ def is_glob(pattern: str) -> bool:
 
 def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
     """The names that any pattern covers, in the order of the names."""
-    wanted = tuple(patterns)
-    return [name for name in names if any(fnmatch.fnmatchcase(name, each) for each in wanted)]
+    wanted = frozenset(patterns)
+    globs = [_pattern(each) for each in wanted if is_glob(each)]
+    return [name for name in names if name in wanted or any(glob.fullmatch(name) for glob in globs)]
+
+
+@lru_cache(maxsize=4096)
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, glob.split("*"))), re.DOTALL)
 
 
 def unknown(noun: str, name: str, known: Collection[str], key: Key) -> Finding:
@@ -30,7 +39,10 @@ def unknown(noun: str, name: str, known: Collection[str], key: Key) -> Finding:
 
 
 def _listing(noun: str, known: Collection[str]) -> str:
-    return f"are: {', '.join(sorted(known))}" if known else f"is no {noun} in the tree"
+    if not known:
+        return f"is no {noun} yet"
+    shown = sorted(known)[:_SHOWN]
+    return f"are: {', '.join(shown)}{', ...' if len(known) > _SHOWN else ''}"
 
 
 def check_names(noun: str, patterns: Iterable[str], known: Collection[str], key: Key) -> Iterator[Finding]:

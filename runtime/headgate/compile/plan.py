@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,14 @@ class AgentPlan:
         return tuple(tool.definition for tool in self.tools.values())
 
     def shaped(self, principal: Principal, channel: str | None, profile: str | None) -> AgentPlan:
-        """The plan as this caller gets it: fewer tools, a longer prompt, stricter limits."""
-        shapes = [self.spec.channels.get(channel or ""), self.spec.profiles.get(profile or "")]
-        applied = [shape for shape in shapes if shape is not None]
+        """The plan as this caller gets it: fewer tools, a longer prompt, stricter limits.
+
+        The profile of the caller's key applies in any case; one that the request names comes on top of it.
+        """
+        named = [name for name in dict.fromkeys((principal.profile, profile)) if name is not None]
+        profiles = [self.spec.profiles[name] for name in named if name in self.spec.profiles]
+        own = self.spec.channels.get(channel or "")
+        applied = [*([own] if own else []), *profiles]
         denied = {name for shape in applied for name in matching(shape.tools_deny, self.tools)}
         denied |= {name for name in self.tools if not principal.sees_tool(name)}
         if not applied and not denied:
@@ -72,13 +77,35 @@ class AgentPlan:
             tools={name: tool for name, tool in self.tools.items() if name not in denied},
             prompt=self.prompt.extended([shape.append for shape in applied if shape.append]),
         )
-        strict = shapes[1]
-        return replace(plan, spec=_tightened(plan.spec, strict)) if isinstance(strict, Profile) else plan
+        return replace(plan, spec=_tightened(plan.spec, profiles)) if profiles else plan
 
 
-def _tightened(spec: Agent, profile: Profile) -> Agent:
-    limits = {name: getattr(profile, name) for name in ("max_turns", "timeout", "budget_usd")}
-    return spec.model_copy(update={name: value for name, value in limits.items() if value is not None})
+def _tightened(spec: Agent, profiles: list[Profile]) -> Agent:
+    limits = {}
+    for name in ("max_turns", "timeout", "budget_usd"):
+        values = [value for each in (spec, *profiles) if (value := getattr(each, name)) is not None]
+        limits[name] = min(values, default=None)
+    return spec.model_copy(update=limits)
+
+
+class Models(Mapping[str, ModelChoice]):
+    """The models that a request may ask for: those that have a name, and whatever the globs of an allow list cover."""
+
+    def __init__(self, named: Mapping[str, ModelChoice], covered: Callable[[str], ModelChoice | None]) -> None:
+        self._named = dict(named)
+        self._covered = covered
+
+    def __getitem__(self, name: str) -> ModelChoice:
+        choice = self._named.get(name) or self._covered(name)
+        if choice is None:
+            raise KeyError(name)
+        return choice
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
 
 
 @dataclass(eq=False, slots=True)
@@ -117,6 +144,11 @@ class Snapshot:
         if name not in self.agents or not principal.sees_agent(name):
             raise NotFound(f"there is no agent {name!r}", code="agent_not_found")
         return name
+
+    @property
+    def gone(self) -> bool:
+        """Whether every resource that only this snapshot held is closed."""
+        return self._closed and not self._closing
 
     def acquire(self) -> Snapshot:
         """One more run uses this snapshot."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from headgate.compile.decode import covers
 from headgate.compile.specs import Agent
-from headgate.core.kind import Finding
+from headgate.core.kind import Finding, Key
 from headgate.expressions.template import MISSING, Slot, Template, as_text, lookup
 from headgate.manifest.diagnostics import suggest
 from headgate.manifest.source import Document
+from headgate.tools.schema import find_dead_end
 
 Fragments = Mapping[str, tuple[Document, str]]
 INCLUDE = "include:"
@@ -61,55 +63,69 @@ def _inlined(text: str, fragments: Fragments) -> Iterator[str | Slot]:
             yield part
 
 
-def check_prompt(text: str, fragments: Fragments, spec: Agent | None) -> Iterator[tuple[int, Finding]]:
-    """What is wrong in a prompt or fragment, each finding with its offset; `spec` is None for a fragment."""
+def check_prompt(
+    text: str, fragments: Collection[str], spec: Agent | None = None, silent: Collection[Key] = ()
+) -> Iterator[tuple[int, Finding]]:
+    """What is wrong in a prompt or fragment, each finding with its offset; `spec` is None for a fragment.
+
+    `silent` are keys of the agent that its spec does not speak for.
+    """
     try:
         slots = Template.parse(text).slots
     except PydanticCustomError as error:
         context = error.context or {}
-        yield int(context.get("offset", 0)), Finding((), "HG1301", error.message())
+        hint = "for a literal {{, put a space between the braces"
+        yield int(context.get("offset", 0)), Finding((), "HG1301", error.message(), hint)
         return
     for slot in slots:
-        finding = _include(slot, fragments) if slot.path.startswith(INCLUDE) else _path(slot, spec)
+        finding = _include(slot, fragments) if slot.path.startswith(INCLUDE) else _path(slot, spec, silent)
         if finding is not None:
             yield slot.offset, finding
 
 
-def _include(slot: Slot, fragments: Fragments) -> Finding | None:
+def _include(slot: Slot, fragments: Collection[str]) -> Finding | None:
     name = slot.path.removeprefix(INCLUDE)
-    if name not in fragments:
-        guess = suggest(name, fragments)
-        hint = f"did you mean {guess!r}?" if guess else f"add fragments/{name}.md"
-        return Finding((), "HG1201", f"no fragment is called {name!r}", hint)
-    if name in _reached(name, fragments):
-        return Finding((), "HG1204", f"fragment {name!r} includes itself", "break the circle")
-    return None
+    if name in fragments:
+        return None
+    guess = suggest(name, fragments)
+    hint = f"did you mean {guess!r}?" if guess else f"add fragments/{name}.md"
+    return Finding((), "HG1201", f"no fragment is called {name!r}", hint)
 
 
-def _reached(start: str, fragments: Fragments) -> set[str]:
-    """The fragments that are reached from `start`, itself only if it is reached again."""
-    seen: set[str] = set()
-    queue = [start]
-    while queue:
-        for name in _names(fragments[queue.pop()][1]):
-            if name in fragments and name not in seen:
-                seen.add(name)
-                queue.append(name)
-    return seen
+def circles(fragments: Fragments) -> Iterator[tuple[str, int, Finding]]:
+    """Fragments that include each other in a circle: each circle once, at the first of its names."""
+    done: set[str] = set()
+    for start, (_, text) in sorted(fragments.items()):
+        for name, offset in _includes(text):
+            way = _way(fragments, name, start, (start,))
+            if way and not done & set(way):
+                done |= set(way)
+                message = f"fragments include each other in a circle: {' -> '.join((*way, start))}"
+                yield start, offset, Finding((), "HG1204", message, "remove one of these includes")
 
 
-def _names(text: str) -> list[str]:
+def _way(fragments: Fragments, name: str, goal: str, way: tuple[str, ...]) -> tuple[str, ...]:
+    """The fragments from the first of `way` on that lead from `name` to `goal`; empty when none do."""
+    if name == goal:
+        return way
+    if name in way or name not in fragments:
+        return ()
+    inner = (each for each, _ in _includes(fragments[name][1]))
+    return next((found for each in inner if (found := _way(fragments, each, goal, (*way, name)))), ())
+
+
+def _includes(text: str) -> list[tuple[str, int]]:
     try:
         slots = Template.parse(text).slots
     except PydanticCustomError:
         return []
-    return [slot.path.removeprefix(INCLUDE) for slot in slots if slot.path.startswith(INCLUDE)]
+    return [(slot.path.removeprefix(INCLUDE), slot.offset) for slot in slots if slot.path.startswith(INCLUDE)]
 
 
-def _path(slot: Slot, spec: Agent | None) -> Finding | None:
+def _path(slot: Slot, spec: Agent | None, silent: Collection[Key]) -> Finding | None:
     head, rest = str(slot.steps[0]), slot.steps[1:]
     if head == "input":
-        return _input(slot, spec)
+        return None if spec is None or covers(silent, ("input",)) else _input(slot, spec)
     known = PROMPT_SCOPE.get(head)
     if known is None:
         guess = suggest(head, [*PROMPT_SCOPE, "input"])
@@ -121,14 +137,8 @@ def _path(slot: Slot, spec: Agent | None) -> Finding | None:
     return None
 
 
-def _input(slot: Slot, spec: Agent | None) -> Finding | None:
-    if spec is None:
-        return None
+def _input(slot: Slot, spec: Agent) -> Finding | None:
     if spec.input is None:
         return Finding((), "HG1302", f"{slot.path!r}: the agent declares no input", "add input: with a JSON Schema")
-    known = spec.input.get("properties", {})
-    if len(slot.steps) > 1 and slot.steps[1] not in known and spec.input.get("additionalProperties") is not True:
-        guess = suggest(str(slot.steps[1]), known)
-        hint = f"did you mean 'input.{guess}'?" if guess else f"known: {', '.join(known)}"
-        return Finding((), "HG1302", f"the agent's input has no {slot.path!r}", hint)
-    return None
+    dead = find_dead_end(spec.input, slot.steps[1:])
+    return Finding((), "HG1302", f"the agent's input has no {slot.path!r}", dead.hint) if dead else None

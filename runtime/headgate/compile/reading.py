@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 from headgate.compile import planned, schema
-from headgate.compile.decode import decode, prune
+from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
 from headgate.compile.specs import Agent, Gateway
-from headgate.compile.structure import Validator, not_built, violations
+from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.parsers import Parser
@@ -24,6 +24,7 @@ from headgate.manifest.tree import Tree, role
 _PLANNED = {"gateway": planned.GATEWAY, "agent": planned.AGENT, "tool": planned.TOOL}
 _PARSED = (".yaml", ".yml")
 _REMEMBERED = 100_000
+_Places = frozenset[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,18 @@ class Reading:
             elif document is None:
                 draft.broken.add((what, name or what))
             elif what in _PLANNED:
-                self._place(draft, what, name or what, self._entry(draft, what, name or what, document, before))
+                places = frozenset((each.line, each.column) for each in findings)
+                entry = self._entry(draft, (what, name or what), document, before, places)
+                self._place(draft, what, name or what, entry)
             else:
                 _place_other(draft, what, name or what, document)
         self._parse_named(draft)
         return draft
 
-    def _entry(self, draft: Draft, what: str, name: str, document: Document, before: Mapping[str, _Entry]) -> _Entry:
+    def _entry(
+        self, draft: Draft, role: tuple[str, str], document: Document, before: Mapping[str, _Entry], places: _Places
+    ) -> _Entry:
+        """The entry of one document; at `places` its parser has found something already."""
         resolved = resolve(document, self._environ, draft.tree.root, skip_environment=self._skip_environment)
         draft.secrets |= resolved.secrets
         draft.sources |= resolved.sources
@@ -86,21 +92,27 @@ class Reading:
         stamp = (document.digest, resolved.sources, resolved.unresolved)
         held = before.get(document.path)
         # What `auto` chooses depends on the environment, so the gateway's own entry is always made anew.
-        entry = held if held and held.stamp == stamp and what != "gateway" else None
-        self._entries[document.path] = entry or self._read(what, name, document, resolved, stamp)
-        return self._entries[document.path]
+        entry = held if held and held.stamp == stamp and role[0] != "gateway" else None
+        if entry is None:
+            entry = self._read(role, document, resolved)
+            kept = tuple(each for each in entry.diagnostics if (each.line, each.column) not in places)
+            entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *kept))
+        self._entries[document.path] = entry
+        return entry
 
-    def _read(self, what: str, name: str, document: Document, resolved: Resolved, stamp: tuple[Any, ...]) -> _Entry:
-        findings = list(violations(self._validators[what], document.body, _PLANNED[what]))
+    def _read(self, role: tuple[str, str], document: Document, resolved: Resolved) -> _Entry:
+        what, name = role
+        structure = check_structure(self._validators[what], document.body, _PLANNED[what])
+        findings = list(structure.findings)
         secrets = frozenset(str(_at(document.body, each.key)) for each in findings if each.code == "HG1105")
-        faults = [each.key for each in findings if each.severity == "error"]
-        pruned = prune(resolved.body, faults)
+        pruned = prune(resolved.body, structure.silent)
         body: dict[str, Any] = pruned if isinstance(pruned, dict) else {}
-        silent = resolved.unresolved.union(faults)
+        silent = resolved.unresolved | structure.silent
         spec: Gateway | Agent | None = None
         items: list[Item] = []
         if what != "tool":
-            made = decode(Gateway if what == "gateway" else Agent, body, (), silent)
+            made: Decoded[Gateway] | Decoded[Agent]
+            made = decode(Gateway, body, (), silent) if what == "gateway" else decode(Agent, body, (), silent)
             spec, silent = made.spec, made.silent
             findings += made.findings
         objects = [(name, body, ())] if what == "tool" else _tables(body.get("providers")) if what == "gateway" else []
@@ -109,8 +121,8 @@ class Reading:
             item, more = self._item(what, each, raw, Site(document, key, resolved.written, silent))
             items.append(item)
             findings += more
-        diagnostics = (*resolved.diagnostics, *(site.locate(each) for each in findings))
-        return _Entry(stamp, site, diagnostics, secrets, body, spec, tuple(items))
+        diagnostics = tuple(site.locate(_with_hint(each, document)) for each in findings)
+        return _Entry((), site, diagnostics, secrets, body, spec, tuple(items))
 
     def _item(self, what: str, name: str, raw: dict[str, Any], site: Site) -> tuple[Item, list[Finding]]:
         family: Mapping[str, Kind[Any, Any]] = self._kinds.tools if what == "tool" else self._kinds.providers
@@ -159,8 +171,15 @@ class Reading:
                     continue
                 document, findings = self._parser.parse(path, data)
                 draft.diagnostics += findings
-                if document is not None and not findings:
+                if document is not None and all(each.severity == "warning" for each in findings):
                     draft.documents[path] = document
+
+
+def _with_hint(finding: Finding, document: Document) -> Finding:
+    """A file that has no frontmatter at all is told what that is."""
+    if finding.code != "HG1005" or document.format != "markdown" or document.prompt_line > 1:
+        return finding
+    return replace(finding, hint=f"begin the file with three lines: ---, {finding.key[-1]}: ..., ---")
 
 
 def _place_other(draft: Draft, what: str, name: str, document: Document) -> None:

@@ -72,5 +72,8 @@ class Resource:
     async def close(self) -> None:
         """Closes the object, whoever holds it."""
         self._closing.set()
-        if self._owner is not None:
-            await self._owner
+        if self._owner is None:
+            return
+        if not self._opened.done():  # it may never become ready
+            self._owner.cancel()
+        await asyncio.wait([self._owner])

@@ -77,7 +77,28 @@ def write(folder: Path, kinds: Kinds) -> list[Path]:
 
 
 def _document(title: str, root: Schema, defs: dict[str, Schema]) -> Schema:
-    return {"$schema": DIALECT, "title": f"Headgate: {title}", **root, "$defs": {"Reference": REFERENCE, **defs}}
+    whole = {"$schema": DIALECT, "title": f"Headgate: {title}", **root, "$defs": {"Reference": REFERENCE, **defs}}
+    _classify(whole, whole["$defs"], "hot", set())
+    return whole
+
+
+def _classify(node: Schema, defs: Mapping[str, Schema], above: str, seen: set[str]) -> None:
+    """Says of every key what an edit of it costs; a key that does not say it itself costs what its table costs."""
+    link = str(node.get("$ref", "")).removeprefix("#/$defs/")
+    if link in defs and link not in seen:
+        seen.add(link)
+        _classify(defs[link], defs, above, seen)
+    for name, each in node.get("properties", {}).items():
+        target = defs.get(str(each.get("$ref", "")).removeprefix("#/$defs/"), {})
+        said = {"description": target["description"]} if "description" in target else {}
+        node["properties"][name] = {**said, **each, "x-reload": each.get("x-reload", above)}
+        _classify(node["properties"][name], defs, node["properties"][name]["x-reload"], seen)
+    for each in (
+        *(one for key in _LISTS for one in node.get(key, ())),
+        *(node.get(key) for key in _SINGLES if key != "if"),
+    ):
+        if isinstance(each, dict):
+            _classify(each, defs, above, seen)
 
 
 def _of(spec: type[Spec], prefix: str) -> tuple[Schema, dict[str, Schema]]:
@@ -92,7 +113,7 @@ def _family(family: Mapping[str, Kind[Any, Any]], noun: str) -> tuple[Schema, di
     for name, kind in family.items():
         root, more = _of(kind.spec, f"{name}-")
         root.setdefault("description", kind.summary)
-        root["properties"]["kind"] = {"const": name}
+        root["properties"]["kind"] = {"const": name, "description": kind.summary}
         defs |= {f"{noun}-{name}": root, **more}
         links[name] = {"$ref": f"#/$defs/{noun}-{name}"}
     return _by_tag("kind", links), defs
@@ -102,7 +123,7 @@ def _by_tag(tag: str, links: Mapping[str, Schema]) -> Schema:
     return {
         "type": "object",
         "required": [tag],
-        "properties": {tag: {"enum": list(links)}},
+        "properties": {tag: {"enum": list(links), "description": "Decides which other keys there are."}},
         "allOf": [
             {"if": {"properties": {tag: {"const": name}}, "required": [tag]}, "then": link}
             for name, link in links.items()
@@ -124,7 +145,7 @@ def _recurse(node: Schema) -> Schema:
     out = dict(node)
     for key in _MAPS:
         if key in out:
-            out[key] = {name: _clean(each) for name, each in out[key].items()}
+            out[key] = {name: _described(_clean(each)) for name, each in out[key].items()}
     for key in _LISTS:
         if key in out:
             out[key] = [_clean(each) for each in out[key]]
@@ -132,6 +153,12 @@ def _recurse(node: Schema) -> Schema:
         if isinstance(out.get(key), dict):
             out[key] = _clean(out[key])
     return out
+
+
+def _described(node: Schema) -> Schema:
+    if "const" in node and "description" not in node:
+        return {**node, "description": f"Always `{node['const']}`."}
+    return node
 
 
 def _without_null(node: Schema) -> Schema:
@@ -147,9 +174,10 @@ def _without_null(node: Schema) -> Schema:
 def _default_as_written(node: Schema) -> Schema:
     if isinstance(node.get("default"), dict):  # the table's own keys have their defaults
         return {key: value for key, value in node.items() if key != "default"}
-    write = {DURATION: duration_text, SIZE: size_text}.get(node.get("pattern", ""))
-    default = node.get("default")
-    return {**node, "default": write(default)} if write and isinstance(default, int | float) else node
+    default, pattern = node.get("default"), node.get("pattern")
+    if pattern == DURATION and isinstance(default, int | float):
+        return {**node, "default": duration_text(default)}
+    return {**node, "default": size_text(default)} if pattern == SIZE and isinstance(default, int) else node
 
 
 def _tagged(node: Schema) -> Schema:
@@ -185,7 +213,7 @@ def _or_reference(node: Schema) -> Schema:
         return {**node, "anyOf": [*unique, REFERENCE_LINK] if scalar else unique}
     if not _constrained(node):
         return node
-    outer = {key: node[key] for key in node if key in ("description", "default", "examples") or key.startswith("x-")}
+    outer = {key: node[key] for key in node if key in ("description", "default") or key.startswith("x-")}
     inner = {key: value for key, value in node.items() if key not in outer}
     return {**outer, "anyOf": [inner, REFERENCE_LINK]}
 

@@ -1,7 +1,8 @@
 """The typed form of `gateway.toml` and of an agent's frontmatter.
 
 Field docstrings become the descriptions of the JSON Schemas and of the reference pages. `x-reload` says what an edit
-of the key costs: `hot` (the default) swaps in place, `restart` needs a new process.
+of the key costs: `hot` (the default) swaps in place and opens nothing but the object itself, `subsystem` opens every
+object anew that depends on the key, `restart` needs a new process.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from pydantic import Field
 
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration, Name, Secret, Size
+from headgate.tools.schema import InputSchema
 
 RESTART = {"x-reload": "restart"}
+SUBSYSTEM = {"x-reload": "subsystem"}
+_SCOPE = r"^(\*|[a-z][a-z0-9_-]*)(:(\*|[a-z0-9_-]+)){0,2}$"
+_PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 Positive = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(gt=0)]
 ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
@@ -89,7 +94,7 @@ class Key(Spec):
     """The secret itself; a reference, such as `${env:NAME}`."""
     team: str = "default"
     """The team that the key belongs to."""
-    scopes: tuple[Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9_-]*)(:(\*|[a-z0-9_-]+)){0,2}$")], ...] = ("chat",)
+    scopes: tuple[Annotated[str, Field(pattern=_SCOPE, examples=["chat", "admin:*"])], ...] = ("chat",)
     """What the key may do: `area[:action[:object]]`, with `*`."""
     agents: Globs = ("*",)
     """Globs of the agents that the key may see and call."""
@@ -104,7 +109,9 @@ class Auth(Spec):
 
     session_ttl: Duration = 3600.0
     """How long a session token is valid, from its creation."""
-    session_secret: Annotated[Secret, Field(min_length=32)] | None = None
+    session_secret: Annotated[
+        Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
+    ] = None
     """Signs session tokens; generated once and kept in the state directory when it is not given."""
     keys: dict[Name, Key] = {}
     """API keys by name."""
@@ -129,7 +136,7 @@ class EgressRules(Spec):
 class Functions(Spec):
     """Python that tools may call."""
 
-    packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...] = ()
+    packages: tuple[Annotated[str, Field(pattern=_PACKAGE, examples=["acme.tools"])], ...] = ()
     """Packages whose functions `kind: function` tools may name."""
 
 
@@ -152,23 +159,32 @@ class Gateway(Spec):
     default_agent: Name | None = None
     """The agent of callers that name none; may be left out when there is only one."""
     server: Annotated[Server, Field(json_schema_extra=RESTART)] = Server()
+    """Where the gateway listens, and to whom it answers."""
     store: Annotated[Store, Field(json_schema_extra=RESTART)] = Store()
+    """Where runs, sessions and messages are committed."""
     reload: Reload = Reload()
-    boot: Boot = Boot()
+    """How an edit becomes the live revision."""
+    boot: Annotated[Boot, Field(json_schema_extra=RESTART)] = Boot()
+    """What happens when the tree is broken at start-up."""
     auth: Auth = Auth()
+    """Who may call."""
     providers: Annotated[dict[Name, dict[str, Any]], Field(min_length=1, json_schema_extra={"x-family": "providers"})]
     """Model providers by name."""
     models: dict[Name, ModelAlias] = {}
     """Model aliases by name."""
-    egress: EgressRules = EgressRules()
-    functions: Functions = Functions()
+    egress: Annotated[EgressRules, Field(json_schema_extra=SUBSYSTEM)] = EgressRules()
+    """What outbound HTTP of tools may reach beyond public HTTPS."""
+    functions: Annotated[Functions, Field(json_schema_extra=SUBSYSTEM)] = Functions()
+    """Python that tools may call."""
     limits: Limits = Limits()
+    """Limits of every run; an agent may only be stricter."""
 
 
 class CancelAfter(Spec):
     """Cancel the run when nobody has been listening for this long."""
 
     cancel_after: Duration
+    """How long nobody must have been listening."""
 
 
 class Channel(Spec):
@@ -222,7 +238,7 @@ class Agent(Spec):
     """Cost of one run in USD."""
     on_disconnect: Literal["continue"] | CancelAfter = "continue"
     """What becomes of a run whose client has gone."""
-    input: Annotated[dict[str, Any] | None, Field(json_schema_extra={"x-json-schema": True})] = None
+    input: InputSchema | None = None
     """JSON Schema of the request's `context.input`, which the prompt sees as `input.*`."""
     channels: dict[Name, Channel] = {}
     """How the request's `context.channel` shapes the run."""

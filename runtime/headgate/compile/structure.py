@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
+from headgate.compile.decode import named
 from headgate.compile.planned import Planned
 from headgate.compile.schema import REFERENCE_LINK, Schema
 from headgate.core.kind import Finding, Key
+from headgate.core.scalars import NAME
 from headgate.manifest.diagnostics import suggest
 
 _TYPES = {
@@ -28,11 +33,22 @@ Validator: Any = validators.extend(Draft202012Validator, {"x-secret": _secret}) 
 """Draft 2020-12 plus `x-secret`, which finds secrets that are written out."""
 
 
-def violations(validator: Any, body: Any, planned: Planned) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What is wrong with the structure of a body; `silent` are the keys that need not be blamed again."""
+
+    findings: tuple[Finding, ...]
+    silent: frozenset[Key]
+
+
+def check_structure(validator: Any, body: Any, planned: Planned) -> Structure:
     """Every violation in `body`, as findings; `planned` are keys that are known but not in this build."""
-    for error in validator.iter_errors(body):
-        for each in _flatten(error):
-            yield from _findings(each, planned)
+    errors = [each for error in validator.iter_errors(body) for each in _flatten(error)]
+    meant: set[Key] = set()
+    found = [each for error in errors for each in _findings(error, planned, meant)]
+    # A misspelt key is one mistake: the key that was meant is not missing too.
+    shown = tuple(each for each in found if each.code != "HG1005" or each.key not in meant)
+    return Structure(shown, frozenset(each.key for each in found if each.severity == "error"))
 
 
 def _flatten(error: Any) -> Iterator[Any]:
@@ -57,29 +73,31 @@ def _shallow(error: Any, parent: Any) -> bool:
     return len(error.absolute_path) == len(parent.absolute_path) and error.validator in ("type", "enum", "const")
 
 
-def _findings(error: Any, planned: Planned) -> Iterator[Finding]:
+def _findings(error: Any, planned: Planned, meant: set[Key]) -> Iterator[Finding]:
     key = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
-        yield from _unknown_keys(error, key, planned)
+        yield from _unknown_keys(error, key, planned, meant)
     elif error.validator == "required":
         yield from _missing_keys(error, key)
     elif error.validator == "x-secret":
         yield Finding(
             key,
             "HG1105",
-            f"{_name(key)} is written out",
+            f"{named(key)} is written out",
             "refer to it: ${env:NAME} or ${file:PATH}",
             severity="warning",
         )
     elif error.instance is None:
-        yield Finding(key, "HG1011", f"{_name(key)} has no value", "give it one or remove the key")
+        hint = "give it one or remove it" if key else "remove it or write the manifest"
+        yield Finding(key, "HG1011", f"{named(key)} {'has no value' if key else 'is empty'}", hint)
     elif error.validator == "enum" and (feature := planned.kind(key, error.instance)):
-        yield not_built(key, f"kind {error.instance!r}", feature)
+        hint = f"use one of {', '.join(map(str, error.validator_value))}"
+        yield not_built(key, f"kind {error.instance!r}", feature, hint)
     else:
         yield _wrong(error, key)
 
 
-def _unknown_keys(error: Any, key: Key, planned: Planned) -> Iterator[Finding]:
+def _unknown_keys(error: Any, key: Key, planned: Planned, meant: set[Key]) -> Iterator[Finding]:
     known = list(error.schema.get("properties", {}))
     for extra in error.instance:
         if extra in known or str(extra).startswith("x-"):
@@ -89,19 +107,25 @@ def _unknown_keys(error: Any, key: Key, planned: Planned) -> Iterator[Finding]:
             yield not_built((*key, extra), f"key {extra!r}", feature)
             continue
         guess = suggest(str(extra), known)
+        meant.add((*key, guess or ""))
         hint = f"did you mean {guess!r}?" if guess else f"known keys: {', '.join(sorted(known))}"
         yield Finding((*key, extra), "HG1003", f"unknown key {extra!r}", hint)
 
 
-def not_built(key: Key, what: str, feature: str) -> Finding:
+def not_built(key: Key, what: str, feature: str, hint: str = "remove it") -> Finding:
     """The finding for a thing that MANIFESTS names and this build lacks."""
-    return Finding(key, "HG1007", f"{what} needs {feature}, which this build does not have", "remove it")
+    return Finding(key, "HG1007", f"{what} needs {feature}, which this build does not have", hint)
 
 
 def _missing_keys(error: Any, key: Key) -> Iterator[Finding]:
     for name in error.validator_value:
         if name not in error.instance and error.message.startswith(repr(name)):
-            yield Finding(key, "HG1005", f"missing key {name!r}{f' in {key[-1]!r}' if key else ''}")
+            yield Finding((*key, name), "HG1005", f"missing key {name!r}{_within(key)}")
+
+
+def _within(key: Key) -> str:
+    names = [str(each) for each in key if isinstance(each, str)]
+    return f" in {'.'.join(names)}" if names else ""
 
 
 def _wrong(error: Any, key: Key) -> Finding:
@@ -116,10 +140,10 @@ _NAME_HINT = "use lower-case letters, digits, '-' and single '_', beginning with
 
 
 def _explain(error: Any, key: Key) -> tuple[str, str]:
-    name, value = _name(key), error.instance
+    name, value = named(key), error.instance
     match error.validator:
         case "type":
-            return f"{name} must be {_types(error.validator_value)}, not {_shown(value)}", ""
+            return f"{name} must be {_types(error.validator_value)}, not {_shown(value)}", _typed(error)
         case "enum":
             choices = [str(each) for each in error.validator_value]
             guess = suggest(str(value), choices)
@@ -130,19 +154,37 @@ def _explain(error: Any, key: Key) -> tuple[str, str]:
         case "const":
             return f"{name} must be {error.validator_value!r}, not {_shown(value)}", ""
         case "pattern":
-            examples = error.schema.get("examples") or ()
-            return (
-                f"{name}: {_shown(value)} is not valid",
-                f"write it like {', '.join(map(str, examples))}"
-                if examples
-                else f"it must match {error.validator_value}",
-            )
+            return f"{name}: {_shown(value)} is not valid", _form(
+                error.schema
+            ) or f"it must match {error.validator_value}"
         case "anyOf" | "oneOf":
             return f"{name} must be {_choices(error)}, not {_shown(value)}", ""
         case "minLength" | "minItems" | "minProperties":
             return f"{name} must not be shorter than {error.validator_value}", ""
         case _:
             return f"{name}: {error.message}", ""
+
+
+def _form(schema: Schema) -> str:
+    """How a text of this schema is written."""
+    if schema.get("pattern") == NAME:
+        return _NAME_HINT
+    examples = schema.get("examples") or ()
+    return f"write it like {', '.join(map(str, examples))}" if examples else ""
+
+
+def _typed(error: Any) -> str:
+    """How to write what was meant, where that is plain."""
+    value, wanted = error.instance, error.validator_value
+    if wanted == "string":
+        return _form(error.schema) or (f'write "{value}"' if isinstance(value, int | float) else "")
+    if wanted == "array" and isinstance(value, str):
+        return f"write [{json.dumps(value, ensure_ascii=False)}]"
+    if isinstance(value, str) and wanted == "integer" and re.fullmatch(r"-?\d{1,18}", value):
+        return "leave the quotation marks out"
+    if isinstance(value, str) and wanted == "boolean" and value in ("true", "false"):
+        return "leave the quotation marks out"
+    return ""
 
 
 def _choices(error: Any) -> str:
@@ -171,7 +213,3 @@ def _shown(value: Any) -> str:
         return "a list"
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _name(key: Key) -> str:
-    return repr(str(key[-1])) if key and not isinstance(key[-1], int) else "the list item" if key else "the document"

@@ -39,7 +39,8 @@ class Finding:
     """Something wrong inside one manifest object; the compiler turns it into a diagnostic with a position.
 
     `key` is the path inside the document, `offset` the number of characters into that scalar's value, `code` one of
-    the stable HG codes.
+    the stable HG codes. `file` is the path of a file that the object names, when the finding is in there; `key` is then
+    a path in that file.
     """
 
     key: Key
@@ -48,6 +49,7 @@ class Finding:
     hint: str = ""
     offset: int | None = None
     severity: Severity = "error"
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,14 @@ class Env:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a kind's `check` may know beyond the spec: the object's name and the packages functions may come from."""
+    """What a kind's `check` may know beyond the spec: the object's name and the packages functions may come from.
+
+    `bodies` are the parsed bodies, by path, of those YAML files that `files(spec)` names and that could be read.
+    """
 
     name: str
     packages: tuple[str, ...] = ()
+    bodies: Mapping[str, Any] = field(default_factory=dict)
 
 
 S = TypeVar("S", bound=Spec)

@@ -159,6 +159,7 @@ CODES: dict[str, str] = {
     "cancelled": "The run was cancelled while the call was running.",
     "connection_error": "The tool could not reach its server.",
     "http_status": "The tool's server answered with an error status.",
+    "exit_status": "The program ended with an error status.",
     "egress_refused": "The address is not allowed by [egress].",
     "result_too_large": "The answer is larger than the tool's max_bytes.",
     "invalid_result": "The answer could not be read or shaped.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import structlog
 from headgate.compile.plan import AgentPlan, BoundTool
 from headgate.core.context import SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
-from headgate.core.events import Custom, ToolOutput
+from headgate.core.events import Custom, Event, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.engine.hygiene import clean
 from headgate.engine.recorder import Recorder
@@ -25,7 +26,14 @@ from headgate.manifest.diagnostics import suggest
 
 log = structlog.get_logger("headgate.dispatch")
 
-RESERVED = frozenset({"error", "stream_complete", "stream_error", "stream_retry", "text_delta", "thinking_delta"})
+RESERVED = frozenset(
+    {
+        "error", "stream_complete", "stream_error", "stream_retry", "text_delta", "thinking_delta", "heartbeat",
+        "tool_call_start", "tool_call_complete", "tool_output_chunk", "tool_approval_request", "interceptor_decision",
+        "max_turns_reached", "budget_exceeded", "compaction",
+    }
+)  # fmt: skip
+"""Names that mean something to clients already: no tool may speak in the gateway's voice."""
 _KIND = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 _CHUNKS = 500
 _CHUNK_BYTES = 4096
@@ -67,12 +75,15 @@ class Dispatch:
 
     async def _run(self, tool: BoundTool, call: ToolCall, step: int) -> ToolResult:
         """Supervised boundary: a tool's unexpected failure becomes a result, and its traceback goes to the log."""
-        loop = asyncio.get_running_loop()
-        ctx = self._context(call, step, loop.time() + tool.timeout)
+        deadline = asyncio.get_running_loop().time() + tool.timeout
+        voice = _Voice(self.recorder, call, step, self.scrub)
+        clock = asyncio.timeout_at(deadline)
         try:
-            async with asyncio.timeout(tool.timeout):
-                return await tool.call(call, ctx)
+            async with clock:
+                return await tool.call(call, self._context(call, step, deadline, voice))
         except TimeoutError:
+            if not clock.expired():
+                return failed("tool_error", f"{call.name} failed with TimeoutError")
             return failed("tool_timeout", f"{call.name} did not answer within {tool.timeout:g} s", retryable=True)
         except GatewayError as error:
             info = ErrorInfo(error.code, error.message, error.retryable, error.details)
@@ -80,9 +91,10 @@ class Dispatch:
         except Exception:
             log.exception("tool.crashed", tool=call.name, run=self.recorder.run_id)
             return failed("internal_error", f"{call.name} failed inside; the gateway's log has the details")
+        finally:
+            voice.closed = True
 
-    def _context(self, call: ToolCall, step: int, deadline: float) -> ToolContext:
-        voice = _Voice(self.recorder, call, step, asyncio.get_running_loop(), self.scrub)
+    def _context(self, call: ToolCall, step: int, deadline: float, voice: _Voice) -> ToolContext:
         return ToolContext(
             run=self.recorder.run_id,
             step=step,
@@ -97,18 +109,13 @@ class Dispatch:
 
 
 class _Voice:
-    """How a running tool speaks; its methods may be called from any thread."""
+    """How a running tool speaks; its methods may be called from any thread, and nobody hears them after the call."""
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        call: ToolCall,
-        step: int,
-        loop: asyncio.AbstractEventLoop,
-        scrub: Callable[[str], str],
-    ) -> None:
-        self._recorder, self._call, self._step, self._loop, self._scrub = recorder, call, step, loop, scrub
-        self._seq = 0
+    def __init__(self, recorder: Recorder, call: ToolCall, step: int, scrub: Callable[[str], str]) -> None:
+        self._recorder, self._call, self._step, self._scrub = recorder, call, step, scrub
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._told = self._seq = 0
+        self.closed = False
 
     def emit(self, kind: str, /, **data: Any) -> None:
         if kind in RESERVED or not _KIND.fullmatch(kind):
@@ -116,13 +123,23 @@ class _Voice:
         cleaned = clean(ToolResult(structured=data), self._scrub, _CHUNK_BYTES * 16)
         if not isinstance(cleaned.structured, dict):
             raise ValueError("the event's data is not JSON, or too large")
-        event = Custom(call_id=self._call.id, name=self._call.name, kind=kind, data=cleaned.structured)
-        self._loop.call_soon_threadsafe(self._recorder.emit, event, self._step)
+        if self._told < _CHUNKS:
+            self._told += 1
+            self._tell(Custom(call_id=self._call.id, name=self._call.name, kind=kind, data=cleaned.structured))
 
     def output(self, stream: str, text: str, /) -> None:
         if self._seq >= _CHUNKS:
             return
         self._seq += 1
         kept = self._scrub(text).encode("utf-8", "replace")[:_CHUNK_BYTES].decode("utf-8", "ignore")
-        event = ToolOutput(call_id=self._call.id, name=self._call.name, stream=stream, text=kept, seq=self._seq)
-        self._loop.call_soon_threadsafe(self._recorder.emit, event, self._step)
+        self._tell(ToolOutput(call_id=self._call.id, name=self._call.name, stream=stream, text=kept, seq=self._seq))
+
+    def _tell(self, event: Event) -> None:
+        if threading.get_ident() == self._thread:
+            self._deliver(event)
+        else:
+            self._loop.call_soon_threadsafe(self._deliver, event)
+
+    def _deliver(self, event: Event) -> None:
+        if not self.closed:
+            self._recorder.emit(event, self._step)

@@ -10,6 +10,9 @@ import asyncio
 
 from headgate.core.events import Event, RunEnd
 
+BATCH = 512
+"""Events that a follower reads at once, so that one that comes late does not get everything in one piece."""
+
 
 class EventLog:
     """The append-only log of one run."""
@@ -60,7 +63,7 @@ class Follower:
             self._sleeping.set_result(None)
 
     async def batch(self) -> list[Event]:
-        """All events since the last batch; waits for one or for a wake-up."""
+        """The next events, at most `BATCH` of them; waits for one or for a wake-up."""
         if self._position == len(self._log.events) and not self._poked:
             self._sleeping = asyncio.get_running_loop().create_future()
             try:
@@ -68,7 +71,7 @@ class Follower:
             finally:
                 self._sleeping = None
         self._poked = False
-        fresh = self._log.events[self._position :]
+        fresh = self._log.events[self._position : self._position + BATCH]
         self._position += len(fresh)
         return fresh
 

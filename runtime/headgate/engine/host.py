@@ -7,26 +7,23 @@ owns it. `swap` is one assignment; what tightens security reaches running work a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
 from datetime import UTC, datetime
 
-import structlog
-
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
-from headgate.core.context import SessionInfo
-from headgate.core.errors import GatewayError, Invalid, NotFound, Overloaded, StoreError
-from headgate.core.events import RunStarted
-from headgate.core.messages import ErrorInfo, Message
-from headgate.engine.dispatch import Dispatch
-from headgate.engine.eventlog import EventLog, Follower
-from headgate.engine.recorder import Recorder
+from headgate.core.context import Principal
+from headgate.core.errors import Invalid, NotFound, Unavailable
+from headgate.engine.eventlog import EventLog
 from headgate.engine.run import Ending, Order, Run
-from headgate.engine.runner import AgentRunner
 from headgate.engine.sessions import Session, Sessions
+from headgate.engine.streams import Streams, Subscription
+from headgate.engine.supervisor import Supervisor
 from headgate.engine.transcript import Transcript, join
+from headgate.engine.unbroken import carry_out
 from headgate.stores.records import Ledger, NewRun, new_run_id
 
-log = structlog.get_logger("headgate.host")
+SCOPE = "chat"
+"""What a principal needs to have runs."""
 
 
 class Host:
@@ -36,51 +33,72 @@ class Host:
         self.ledger = ledger
         self.sessions = Sessions(ledger)
         self.snapshot = snapshot
+        self.streams = Streams()
+        self._supervisor = Supervisor(ledger, self._withdrawn)
         self.runs: dict[str, Run] = {}
         self.draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining: dict[Snapshot, asyncio.TimerHandle] = {}
+        self._closing: list[Snapshot] = []
 
     # -- one turn ---------------------------------------------------------------------------------------------------
 
+    def check(self, order: Order) -> None:
+        """Raises the `RequestError` for which `submit` would refuse the order now."""
+        self._admit(self.snapshot)
+        self._planned(self.snapshot, order)
+
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run; raises `RequestError` when it cannot be had, `StoreError` when it cannot
-        be committed."""
+        be committed. A run whose caller is cancelled before it starts is cancelled too."""
         snapshot = self.snapshot
         self._admit(snapshot)
         plan, choice = self._planned(snapshot, order)
         run = Run(new_run_id(), order, snapshot.acquire(), plan, choice, EventLog(), session.id if session else "")
-        self.runs[run.id] = run
+        self._hold(run)
         try:
             transcript = await self._transcript(order, session)
-            await self.ledger.create_run(self._new(run, transcript, session))
-            if session is not None:
-                session.head_run, session.run = run.id, run
-            run.task = asyncio.create_task(self._supervise(run, transcript), name=f"run {run.id}")
+            deserted = await carry_out(self.ledger.create_run(self._new(run, transcript, session)))
+            run.task = asyncio.create_task(self._conduct(run, transcript), name=f"run {run.id}")
         finally:
             if run.task is None:
                 self._release(run)
+        if session is not None:
+            session.begin(run)
+        if deserted:
+            run.cancel(Ending("the caller has gone"))
+            raise asyncio.CancelledError
         return run
 
-    async def converse(self, order: Order, session: Session) -> tuple[Run, Follower]:
+    async def converse(self, order: Order, session: Session) -> Subscription:
         """A run of a session that one connection streams (D2): raises `Conflict` while another does, and ends a run
         that nobody listens to any more; its steps stay."""
         session.require_idle()
+        self.check(order)
+        slot = self.streams.take(order.principal.key, self.snapshot.gateway.server.limits.streams_per_key)
         session.opening = True
+        subscription = None
         try:
-            if session.run is not None and session.run.task is not None:
-                session.run.cancel(Ending("the conversation went on without this run"))
-                await asyncio.wait([session.run.task])
-            run = await self.submit(order, session)
-            return run, run.follow()
+            await self._supersede(session)
+            subscription = Subscription(await self.submit(order, session), slot)
         finally:
             session.opening = False
+            if subscription is None:
+                slot.free()
+        return subscription
+
+    async def _supersede(self, session: Session) -> None:
+        if session.run is not None and session.run.task is not None:
+            session.run.cancel(Ending("the conversation went on without this run"))
+            await asyncio.wait([session.run.task])
 
     def _admit(self, snapshot: Snapshot) -> None:
         if self.draining:
-            raise Overloaded("the gateway is shutting down", code="draining", details={"retry_after": 5})
-        if len(self.runs) >= snapshot.gateway.server.limits.runs:
-            raise Overloaded(
-                "the gateway runs as many runs as it may", code="too_many_runs", details={"retry_after": 1}
-            )
+            raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        limit = snapshot.gateway.server.limits.runs
+        if len(self.runs) >= limit:
+            raise Unavailable(f"{limit} runs are in progress already", code="too_many_runs", details={"retry_after": 1})
 
     def _planned(self, snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
         plan = snapshot.agents.get(order.agent)
@@ -109,67 +127,21 @@ class Host:
             session_id=session.id if session else None, prior_run=transcript.prior_run, channel=run.order.channel,
         )  # fmt: skip
 
-    async def _supervise(self, run: Run, transcript: Transcript) -> None:
-        """Supervised boundary: whatever happens in a run ends it with exactly one terminal event."""
-        recorder = Recorder(run.id, self.ledger, run.log)
-        run.begun = True
+    async def _conduct(self, run: Run, transcript: Transcript) -> None:
         try:
-            recorder.emit(RunStarted(agent=run.plan.name, revision=run.snapshot.revision, model=run.choice.model))
-            if run.ending is None:
-                await self._run(run, recorder, transcript.messages)
-            else:
-                await self._cancelled(run, recorder)
-        except asyncio.CancelledError:
-            await self._cancelled(run, recorder)
-        except Exception as error:  # noqa: BLE001 -- supervised boundary
-            await self._failed(run, recorder, error)
+            await self._supervisor.conduct(run, transcript.messages)
         finally:
             self._release(run)
 
-    async def _run(self, run: Run, recorder: Recorder, messages: tuple[Message, ...]) -> None:
-        runner = self._runner(run, recorder)
-        clock = asyncio.timeout(run.plan.spec.timeout)
-        try:
-            async with clock:
-                await runner.run(messages)
-        except TimeoutError:
-            if not clock.expired():
-                raise
-            reason = f"the run did not end within {run.plan.spec.timeout:g} s"
-            await recorder.fail(ErrorInfo("run_timeout", reason), "timeout")
-
-    def _runner(self, run: Run, recorder: Recorder) -> AgentRunner:
-        order, snapshot = run.order, run.snapshot
-        session = SessionInfo(run.session_id, order.principal.team, order.principal.key, order.channel)
-        dispatch = Dispatch(
-            run.plan, session, recorder, snapshot.scrub, lambda tool: self._withdrawn(run, tool),
-            snapshot.gateway.limits.tool_output,
-        )  # fmt: skip
-        system = run.plan.prompt.render(_scope(run, session))
-        return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id)
-
-    async def _cancelled(self, run: Run, recorder: Recorder) -> None:
-        ending = run.ending or Ending("the gateway is stopping")
-        await self._conclude(recorder, run, asyncio.shield(recorder.cancel(ending.reason, ending.outcome)))
-
-    async def _failed(self, run: Run, recorder: Recorder, error: Exception) -> None:
-        info = _explain(error, run)
-        if info.code == "internal_error":
-            log.error("run.crashed", run=run.id, exc_info=error)
-        else:
-            log.warning("run.failed", run=run.id, agent=run.plan.name, code=info.code, message=info.message)
-        await self._conclude(recorder, run, recorder.fail(info))
-
-    async def _conclude(self, recorder: Recorder, run: Run, ending: Awaitable[None]) -> None:
-        try:
-            await ending
-        except StoreError as error:
-            log.error("run.end_not_committed", run=run.id, code=error.code, message=error.message)
-            recorder.abandon(ErrorInfo(error.code, error.message))
+    def _hold(self, run: Run) -> None:
+        self.runs[run.id] = run
+        self._idle.clear()
 
     def _release(self, run: Run) -> None:
         self.runs.pop(run.id, None)
         run.snapshot.release()
+        if not self.runs:
+            self._idle.set()
 
     # -- one edit ---------------------------------------------------------------------------------------------------
 
@@ -178,11 +150,17 @@ class Host:
         old, self.snapshot = self.snapshot, snapshot
         for run in list(self.runs.values()):
             live = snapshot.principals.get(run.order.principal.digest)
-            if live is None or not live.sees_agent(run.plan.name):
+            if live is None or live.key != run.order.principal.key or not _may(live, run):
                 run.cancel(Ending("the key may no longer call this agent", "revoked"))
         if old is not snapshot:
-            asyncio.get_running_loop().call_later(snapshot.gateway.reload.drain, self._drain, old)
-            old.retire()
+            self._retire(old, snapshot.gateway.reload.drain)
+
+    def _retire(self, old: Snapshot, drain: float) -> None:
+        self._draining = {each: timer for each, timer in self._draining.items() if each.leases > 0}
+        if old.leases > 0:
+            self._draining[old] = asyncio.get_running_loop().call_later(drain, self._drain, old)
+        self._closing = [each for each in (*self._closing, old) if not each.gone]
+        old.retire()
 
     def _drain(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
@@ -204,42 +182,20 @@ class Host:
     # -- the end ----------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:
-        """Takes no new run, lets running ones end within `grace` seconds, and cancels the rest."""
+        """Takes no new run, lets running ones end within `grace` seconds, cancels the rest, and closes everything."""
         self.draining = True
-        tasks = [run.task for run in self.runs.values() if run.task is not None]
-        if tasks and grace > 0:
-            await asyncio.wait(tasks, timeout=grace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
         for run in list(self.runs.values()):
             run.cancel(Ending("the gateway is stopping"))
-        left = [run.task for run in self.runs.values() if run.task is not None]
-        if left:
-            await asyncio.wait(left)
+        await self._idle.wait()
+        for timer in self._draining.values():
+            timer.cancel()
         self.snapshot.retire()
-        await self.snapshot.closed()
+        for snapshot in (*self._closing, self.snapshot):
+            await snapshot.closed()
 
 
-def _scope(run: Run, session: SessionInfo) -> dict[str, object]:
-    now = datetime.now(UTC)
-    spec = run.plan.spec
-    return {
-        "today": now.date().isoformat(),
-        "now": now.isoformat(timespec="seconds"),
-        "channel": run.order.channel,
-        "input": run.order.input,
-        "agent": {
-            "name": run.plan.name,
-            "description": spec.description,
-            "display_name": spec.display_name or run.plan.name,
-            "tags": ", ".join(spec.tags),
-        },
-        "session": {"id": session.id, "team": session.team, "key": session.key, "channel": session.channel},
-    }
-
-
-def _explain(error: Exception, run: Run) -> ErrorInfo:
-    """A failure in words that a client may read."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, GatewayError):
-        return ErrorInfo(error.code, run.snapshot.scrub(error.message), error.retryable)
-    return ErrorInfo("internal_error", "the gateway failed; its log has the details")
+def _may(principal: Principal, run: Run) -> bool:
+    return principal.sees_agent(run.plan.name) and principal.allows(SCOPE)

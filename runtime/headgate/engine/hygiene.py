@@ -31,14 +31,18 @@ def clean(result: ToolResult, scrub: Callable[[str], str], limit: int) -> ToolRe
         return scrub(text).translate(_INVISIBLE).encode("utf-8", "replace").decode()
 
     try:
-        structured = _walk(result.structured, wash, 0)
+        structured, meta = _walk(result.structured, wash, 0), _walk(result.meta, wash, 0)
+        details = _walk(result.error.details, wash, 0) if result.error else {}
     except TypeError as error:
         return failed("invalid_result", f"the tool's result is not JSON: {error}")
     content = tuple(Text(wash(part.text)) if isinstance(part, Text) else part for part in result.content)
-    failure = result.error and ErrorInfo(
-        result.error.code, wash(result.error.message), result.error.retryable, _walk(result.error.details, wash, 0)
-    )
-    return _cut(msgspec.structs.replace(result, structured=structured, content=content, error=failure), limit)
+    failure = None
+    if result.error is not None:
+        message = _shortened(wash(result.error.message), limit)
+        kept = details if len(encode(details)) <= limit else {}
+        failure = ErrorInfo(wash(result.error.code), message, result.error.retryable, kept)
+    washed = msgspec.structs.replace(result, structured=structured, content=content, error=failure, meta=meta)
+    return _cut(washed, limit)
 
 
 def _walk(value: Any, wash: Callable[[str], str], depth: int) -> Any:
@@ -66,8 +70,14 @@ def _cut(result: ToolResult, limit: int) -> ToolResult:
     size = len(text.encode())
     if size <= limit:
         return result
-    kept = text.encode()[:limit].decode("utf-8", "ignore")
     rest = tuple(part for part in result.content if not isinstance(part, Text))
-    note = Text(f"{kept}\n[cut: {limit} of {size} bytes are shown]")
+    note = Text(_shortened(text, limit))
     meta = {**result.meta, "cut": {"bytes": size, "shown": limit}}
     return msgspec.structs.replace(result, structured=None, content=(note, *rest), meta=meta)
+
+
+def _shortened(text: str, limit: int) -> str:
+    raw = text.encode()
+    if len(raw) <= limit:
+        return text
+    return f"{raw[:limit].decode('utf-8', 'ignore')}\n[cut: {limit} of {len(raw)} bytes are shown]"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,12 +13,14 @@ import structlog
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
 from headgate.compile.diff import NOTHING, Difference, difference
+from headgate.compile.draft import Draft
 from headgate.compile.plan import Snapshot
-from headgate.core.errors import ConfigError
+from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle
 from headgate.engine.host import Host
 from headgate.engine.status import Status
 from headgate.manifest.diagnostics import Diagnostic, render_text
+from headgate.manifest.redaction import Redactor
 from headgate.manifest.tree import Tree
 from headgate.manifest.watch import changes, settle
 
@@ -26,6 +28,7 @@ log = structlog.get_logger("headgate.reload")
 
 POLL = 10.0
 """Seconds between looks at the digest, for file systems that send no events."""
+_AGAIN = 1.0
 _RESTART = ("gateway/server", "gateway/store")
 
 
@@ -49,30 +52,48 @@ class BootError(ConfigError):
         self.diagnostics = diagnostics
 
 
+Vet = Callable[[Draft], Iterable[Diagnostic]]
+"""Findings that depend on how the process runs, not on the tree alone."""
+
+
+def _nothing(_draft: Draft) -> Iterable[Diagnostic]:
+    return ()
+
+
 class Reloader:
     """Compiles the tree and swaps it in; one attempt at a time."""
 
     def __init__(
-        self, compiler: Compiler, environ: Mapping[str, str], state: Path, status: Status | None = None
+        self,
+        compiler: Compiler,
+        environ: Mapping[str, str],
+        state: Path,
+        *,
+        vet: Vet = _nothing,
+        status: Status | None = None,
     ) -> None:
         self.compiler = compiler
         self.status = status or Status()
         self._environ = environ
         self._state = state
+        self._vet = vet
         self._lock = asyncio.Lock()
         self._host: Host | None = None
         self._booted: Mapping[str, str] = {}
         self._rejected: tuple[str, str] | None = None
+        self._outside: frozenset[Path] = frozenset()
 
     # -- boot -------------------------------------------------------------------------------------------------------
 
     async def boot(self) -> Snapshot:
         """The first snapshot: the tree's own, or the last good one where `[boot]` says so; raises `BootError`."""
-        compiled = await asyncio.to_thread(self.compiler.compile)
+        compiled = await self._compile(None)
         try:
             snapshot = await self._open(compiled, None)
         except BuildError as error:
             snapshot = await self._fall_back(compiled, error.diagnostics)
+        else:
+            await self._accept(snapshot, compiled)
         self._booted = snapshot.fingerprints
         return snapshot
 
@@ -82,34 +103,36 @@ class Reloader:
 
     async def _fall_back(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> Snapshot:
         kept = await asyncio.to_thread(bundle.recall, self._state, self.compiler.root)
-        if kept is None or not self._lenient(compiled, kept):
+        earlier = await asyncio.to_thread(self.compiler.compile, kept, kept=True) if kept is not None else None
+        if earlier is None or not _lenient(compiled, earlier):
             raise BootError(findings)
-        earlier = await asyncio.to_thread(self.compiler.compile, kept)
         try:
             snapshot = await self._open(earlier, None)
         except BuildError:
             raise BootError(findings) from None
+        self._describe(snapshot)
         self._reject(compiled, findings)
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
         return snapshot
 
-    def _lenient(self, compiled: Compiled, kept: Tree) -> bool:
-        """Whether the tree, or the kept one when the tree's own gateway.toml cannot be read, wants `last_good`."""
-        gateway = compiled.draft.gateway or self.compiler.compile(kept).draft.gateway
-        return gateway is not None and gateway.boot.on_invalid == "last_good"
-
     # -- reload -----------------------------------------------------------------------------------------------------
 
-    async def reload(self, tree: Tree | None = None) -> Reloaded:
-        """Makes the tree live if it is in order; the live revision serves on if it is not."""
+    async def reload(self, tree: Tree | None = None, *, match: Collection[str] | None = None) -> Reloaded:
+        """Makes the tree live if it is in order; the live revision serves on if it is not.
+
+        Without a tree it is read now, and one that was rejected before is tried again. Raises `PreconditionFailed`
+        when the live revision is none of `match`.
+        """
         async with self._lock:
-            compiled = await asyncio.to_thread(self.compiler.compile, tree)
             live = self._live
+            if match is not None and live.revision not in match:
+                raise PreconditionFailed("the live revision is another one; read /v1/status and decide again")
+            compiled = await self._compile(tree)
             stamp = (compiled.revision, compiled.secrets_digest)
             if stamp == (live.revision, live.secrets_digest):
-                self._accept(live)
+                self._describe(live)
                 return Reloaded("unchanged", live.revision)
-            if stamp == self._rejected:
+            if tree is not None and stamp == self._rejected:
                 return Reloaded("rejected", compiled.revision, diagnostics=self.status.diagnostics)
             try:
                 snapshot = await self._open(compiled, live)
@@ -124,13 +147,20 @@ class Reloader:
             raise ConfigError("nothing is live yet")
         return self._host.snapshot
 
+    async def _compile(self, tree: Tree | None) -> Compiled:
+        compiled = await asyncio.to_thread(self.compiler.compile, tree)
+        self._outside = frozenset(compiled.draft.outside)
+        return compiled
+
     async def _open(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
-        if not compiled.ok:
-            raise BuildError(compiled.diagnostics)
-        snapshot = await Builder(compiled, live, self._environ).build()
-        await asyncio.to_thread(bundle.keep, self._state, compiled.draft.tree)
-        self._accept(snapshot)
-        return snapshot
+        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret."""
+        findings = (*compiled.diagnostics, *self._vet(compiled.draft))
+        if any(each.severity == "error" for each in findings):
+            scrub = Redactor(compiled.draft.secrets).scrub
+            raise BuildError(
+                tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in findings)
+            )
+        return await Builder(compiled, live, self._environ).build()
 
     async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
         changed = difference(self._live.fingerprints, snapshot.fingerprints)
@@ -140,9 +170,18 @@ class Reloader:
             "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
             removed=changed.removed, warnings=len(compiled.warnings),
         )  # fmt: skip
+        await self._accept(snapshot, compiled)
         return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
 
-    def _accept(self, snapshot: Snapshot) -> None:
+    async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
+        """The revision is live: says so, and keeps it for a start with a broken tree."""
+        self._describe(snapshot)
+        try:
+            await asyncio.to_thread(bundle.keep, self._state, compiled.draft.tree)
+        except OSError as error:
+            log.warning("bundle.not_kept", reason=error.strerror)
+
+    def _describe(self, snapshot: Snapshot) -> None:
         self._rejected = None
         self.status.live = self.status.attempted = snapshot.revision
         self.status.diagnostics = snapshot.warnings
@@ -158,32 +197,43 @@ class Reloader:
 
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
         self._rejected = (compiled.revision, compiled.secrets_digest)
-        errors = [each for each in findings if each.severity == "error"]
+        errors = [str(each) for each in findings if each.severity == "error"]
         self.status.attempted, self.status.diagnostics = compiled.revision, findings
-        self.status.set("Accepted", False, "Invalid", f"{len(errors)} errors; the first: {errors[0] if errors else ''}")
+        self.status.set("Accepted", False, "Invalid", f"{len(errors)} errors; the first: {errors[0]}")
         self.status.set("Degraded", True, "ReloadRejected", "the tree has errors; the revision before serves on")
-        log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=str(errors[0]))
+        log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
 
     # -- watch ------------------------------------------------------------------------------------------------------
 
     async def watch(self, stop: asyncio.Event, poll: float = POLL) -> None:
-        """Reloads after every edit, until `stop` is set."""
-        async for _ in changes(self.compiler.root, self._folders, poll, stop):
-            await self._poked()
+        """Supervised boundary: reloads after every edit until `stop` is set; a watch that fails is begun again."""
+        while not stop.is_set():
+            try:
+                async for _ in changes(self.compiler.root, self._folders, poll, stop):
+                    await self._poked()
+            except Exception:
+                log.exception("watch.crashed")
+                await asyncio.sleep(_AGAIN)
 
     async def _poked(self) -> None:
         """Supervised boundary: a failed attempt is logged, and the next edit is a new one."""
         try:
             live = self._live
             tree = await settle(self.compiler.scan, live.gateway.reload.settle)
-            if tree.revision != self.status.attempted or live.outside:
+            if tree.revision != self.status.attempted or live.outside or self._outside:
                 await self.reload(tree)
         except Exception:
             log.exception("reload.crashed")
 
     def _folders(self) -> set[Path]:
         """Every folder that holds a manifest or a file that one refers to."""
-        return {*self.compiler.directories, *(path.parent for path in self._live.outside)}
+        return {*self.compiler.directories, *(path.parent for path in (*self._live.outside, *self._outside))}
+
+
+def _lenient(compiled: Compiled, kept: Compiled) -> bool:
+    """Whether the tree, or the kept one when the tree's own gateway.toml cannot be read, wants `last_good`."""
+    gateway = compiled.draft.gateway or kept.draft.gateway
+    return gateway is not None and gateway.boot.on_invalid == "last_good"
 
 
 _DEMO = "no model provider is configured: answers come from a script"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from headgate.engine.run import Run
 from headgate.stores.records import Ledger, SessionRecord, new_session_id
 
 _REMEMBERED = 10_000
+_SWEEP = 60.0
+"""Seconds between sweeps of sessions that expired without a run."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,16 @@ class Session:
         """Whether a connection is following the session's run, or is about to."""
         return self.opening or (self.run is not None and not self.run.finished and self.run.watched)
 
+    def begin(self, run: Run) -> None:
+        """The session goes on with this run; it is let go with all its events as soon as it has ended."""
+        self.head_run, self.run = run.id, run
+        if run.task is not None:
+            run.task.add_done_callback(lambda _: self._forget(run))
+
+    def _forget(self, run: Run) -> None:
+        if self.run is run:
+            self.run = None
+
     def require_idle(self) -> None:
         """Raises `Conflict` while a connection streams."""
         if self.streaming:
@@ -47,13 +60,24 @@ class Sessions:
         self._ledger = ledger
         self._clock = clock
         self._held: OrderedDict[str, Session] = OrderedDict()
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._swept = float("-inf")
 
     async def open(self, principal: Principal, agent: str, *, ttl: float, limit: int) -> Session:
         """A new session of this principal with this agent; raises `Overloaded` when the key holds too many."""
         now = self._clock()
-        await self._ledger.sweep_sessions(now)
-        if await self._ledger.count_sessions(principal.key, now) >= limit:
-            raise Overloaded(f"key {principal.key!r} holds {limit} sessions already; wait until some expire")
+        if now >= self._swept + _SWEEP:
+            self._swept = now
+            await self._ledger.sweep_sessions(now)
+        async with self._opening[principal.key]:  # so that a key that asks for many at once gets no more than it may
+            if await self._ledger.count_sessions(principal.key, now) >= limit:
+                raise Overloaded(
+                    f"key {principal.key!r} holds {limit} sessions already; wait until some expire",
+                    code="too_many_sessions", details={"retry_after": 60},
+                )  # fmt: skip
+            return await self._create(principal, agent, now, ttl)
+
+    async def _create(self, principal: Principal, agent: str, now: float, ttl: float) -> Session:
         record = SessionRecord(
             id=new_session_id(), principal=principal.key, key_digest=principal.digest, agent=agent,
             created_at=float(int(now)), expires_at=float(int(now + ttl)),

@@ -7,6 +7,7 @@ goes on from the last run that still agrees.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,12 +50,17 @@ def _matched(exchange: Exchange, posted: Sequence[Message], at: int) -> int | No
         return None
     if any(not _same(a, b) for a, b in zip(exchange.posted, window, strict=True)):
         return None
+    said = list(itertools.takewhile(lambda each: each.role == "assistant", posted[end:]))
+    return end + len(said) if _agree(exchange, "".join(_folded(each.text) for each in said)) else None
+
+
+def _agree(exchange: Exchange, said: str) -> bool:
+    """Whether a client that heard the exchange may post this as its answer.
+
+    Of a run that was cut off a client may have heard only the beginning, or it may have dropped what it heard.
+    """
     answer = _folded(exchange.answer)
-    if not answer:
-        return end
-    if end < len(posted) and posted[end].role == "assistant" and _folded(posted[end].text) == answer:
-        return end + 1
-    return None
+    return said == answer or (exchange.state != "completed" and answer.startswith(said))
 
 
 def _same(a: Message, b: Message) -> bool:

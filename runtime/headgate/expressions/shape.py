@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -97,8 +98,10 @@ def _check_call(text: str, node: dict[str, Any]) -> None:
     offset = found.start() if found else 0
     entry = ShapeFunctions.FUNCTION_TABLE.get(name)
     if entry is None:
+        near = difflib.get_close_matches(name, ShapeFunctions.FUNCTION_TABLE, n=1)
         known = ", ".join(sorted(ShapeFunctions.FUNCTION_TABLE))
-        raise _error(f"unknown function {name}(); there are {known}", offset)
+        hint = f"did you mean {near[0]}()?" if near else f"there are {known}"
+        raise _error(f"unknown function {name}(); {hint}", offset)
     wanted = entry["signature"]
     variadic = bool(wanted) and bool(wanted[-1].get("variadic"))
     if given < len(wanted) or (given > len(wanted) and not variadic):

@@ -36,7 +36,8 @@ async def changes(
         async with aclosing(watch.pokes(poll, stop)) as pokes:
             async for _ in pokes:
                 yield
-                if _Watch(root, directories()).armed != watch.armed:
+                fresh = _Watch(root, directories())
+                if (fresh.armed, fresh.whole) != (watch.armed, watch.whole):
                     break
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from headgate.core.kind import Kind
 from headgate.core.ports import Provider
-from headgate.providers import anthropic, auto, scripted
+from headgate.providers import anthropic, auto, openai, openai_chat, scripted
 
 PROVIDERS: dict[str, Kind[Any, Provider]] = {
     kind.name: kind
     for kind in (
         anthropic.KIND,
+        openai.KIND,
+        openai_chat.KIND,
         scripted.KIND,
         auto.KIND,
     )

@@ -6,7 +6,7 @@ members that are used; unknown events, blocks and members are passed over, as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from headgate.core.messages import Message, Opaque, Part, StopReason, Text, Thin
 from headgate.core.ports import TextChunk, ThinkingChunk, TurnDone
 from headgate.providers import prices
 from headgate.providers.anthropic_wire import opaque_thought
+from headgate.providers.calls import read_call
 from headgate.providers.failures import from_status
 
 _STOPS: dict[str | None, StopReason] = {
@@ -101,7 +102,6 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(_Event).decode
-_decode_args = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class _Piece:
@@ -135,18 +135,25 @@ class Turn:
         self._served = model
         self.done = False
 
-    def take(self, data: bytes) -> TextChunk | ThinkingChunk | None:
+    @property
+    def whole(self) -> bool:
+        """Only the stream's own end makes the turn whole."""
+        return self.done
+
+    def take(self, data: bytes, /) -> Sequence[TextChunk | ThinkingChunk]:
         """Notes one event; gives what the reader can be shown at once."""
         try:
             event = _decode(data)
         except msgspec.DecodeError:
             raise ProviderError("the provider sent an event that cannot be read") from None
+        chunk = None
         if event.type == "content_block_delta":
-            return self._grow(event.index, event.delta)
-        if event.type == "content_block_start" and event.content_block is not None:
-            return self._begin(event.index, event.content_block)
-        self._note(event)
-        return None
+            chunk = self._grow(event.index, event.delta)
+        elif event.type == "content_block_start" and event.content_block is not None:
+            chunk = self._begin(event.index, event.content_block)
+        else:
+            self._note(event)
+        return () if chunk is None else (chunk,)
 
     def _note(self, event: _Event) -> None:
         if event.type == "error":
@@ -252,12 +259,7 @@ class Turn:
 
 
 def _call(block: _Block, raw: str, *, cut: bool) -> ToolCall:
-    """The call; its arguments are None when they were cut off or are not a JSON object."""
-    if cut:
-        return ToolCall(block.id, block.name, None, malformed=raw)
-    if not raw:
-        return ToolCall(block.id, block.name, block.input if isinstance(block.input, dict) else {})
-    try:
-        return ToolCall(block.id, block.name, _decode_args(raw))
-    except msgspec.DecodeError:
-        return ToolCall(block.id, block.name, None, malformed=raw)
+    """The call; a server that does not stream arguments gives them at the block's start."""
+    if not raw and not cut and isinstance(block.input, dict):
+        return ToolCall(block.id, block.name, block.input)
+    return read_call(block.id, block.name, raw, cut=cut)

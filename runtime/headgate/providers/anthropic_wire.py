@@ -38,6 +38,8 @@ CACHED: Block = {"type": "ephemeral"}
 """A cache breakpoint of five minutes. A request has at most three: system, tools, the newest user message."""
 
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_OPAQUE = (b'{"signature":', b'{"redacted":')
+"""How the opaque data of this module begin; a provider's name may have belonged to another kind before."""
 _FOREIGN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _encode = msgspec.json.Encoder().encode
 
@@ -160,6 +162,8 @@ def _text(text: str) -> Block | None:
 
 
 def _thought(text: str, data: bytes) -> Block | None:
+    if not data.startswith(_OPAQUE):
+        return None
     state = thought_state(data)
     if "redacted" in state:
         return {"type": "redacted_thinking", "data": state["redacted"]}

@@ -51,6 +51,7 @@ class _Row:
 _TABLE = (
     _Row("ANTHROPIC_API_KEY", "anthropic", "api_key", "ANTHROPIC_BASE_URL"),
     _Row("ANTHROPIC_AUTH_TOKEN", "anthropic", "auth_token", "ANTHROPIC_BASE_URL"),
+    _Row("OPENAI_API_KEY", "openai", "api_key", "OPENAI_BASE_URL"),
 )
 
 

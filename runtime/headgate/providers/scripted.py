@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.core.errors import ConfigError, ProviderError
-from headgate.core.kind import Env, Kind
+from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Message, Part, Text, Thinking, ToolCall, Usage
 from headgate.core.ports import ModelEvent, ModelRequest, Provider, TextChunk, ThinkingChunk, TurnDone
 from headgate.core.scalars import Duration
@@ -26,7 +27,7 @@ from headgate.manifest.parsers import parse
 from headgate.providers.failures import from_status
 from headgate.providers.placeholders import fill, fill_text
 from headgate.providers.playback import Cue, cue
-from headgate.providers.script import Turn, parse_script
+from headgate.providers.script import Call, Turn, parse_script
 from headgate.providers.settings import ProviderSpec
 
 DEFAULT_MODEL = "scripted"
@@ -160,6 +161,28 @@ def _load(path: str, read: Callable[[str], bytes]) -> tuple[Turn, ...]:
         raise ConfigError(f"{path}:{span.line}:{span.column}: {first['msg']}", key=("script",)) from None
 
 
+def check(spec: ScriptedSpec, scope: Scope) -> Iterator[Finding]:
+    """Every finding in the script that the manifest names."""
+    if spec.script is None or spec.script not in scope.bodies:
+        return
+    try:
+        parse_script(scope.bodies[spec.script])
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            yield _finding(spec.script, each)
+
+
+def _finding(path: str, each: Mapping[str, Any]) -> Finding:
+    key, context = tuple(each["loc"]), each.get("ctx") or {}
+    if each["type"] == "extra_forbidden":
+        guess = difflib.get_close_matches(str(key[-1]), [*Turn.model_fields, *Call.model_fields], n=1)
+        hint = f"did you mean {guess[0]!r}?" if guess else f"known keys: {', '.join(sorted(Turn.model_fields))}"
+        return Finding(key, "HG1003", f"unknown key {str(key[-1])!r}", hint, file=path)
+    name = repr(str(key[-1])) if key and isinstance(key[-1], str) else "the turn" if key else "the script"
+    message = f"{name}: {each['msg'][:1].lower()}{each['msg'][1:]}"
+    return Finding(key, "HG1004", message, "", context.get("offset"), file=path)
+
+
 @contextlib.asynccontextmanager
 async def open_scripted(spec: ScriptedSpec, env: Env) -> AsyncIterator[Scripted]:
     """Opens the provider: reads the script."""
@@ -171,5 +194,6 @@ KIND: Kind[ScriptedSpec, Provider] = Kind(
     summary="A script that answers in place of a model: for demos, tests and recorded runs.",
     spec=ScriptedSpec,
     open=open_scripted,
+    check=check,
     files=lambda spec: () if spec.script is None else (spec.script,),
 )

@@ -7,9 +7,9 @@ from typing import Any
 
 from litestar import Request, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
-from headgate.core.errors import PreconditionFailed
 from headgate.manifest.diagnostics import Diagnostic, render_json
 from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
@@ -22,33 +22,37 @@ from headgate.server.wire import answer
     "/v1/admin/reload", status_code=200, guards=[require_scope], opt={"scopes": ("admin:reload",)}, tags=["admin"],
     summary="Compile the tree and make it live",
 )  # fmt: skip
-async def reload(request: Request[Any, Any, State], edge: Edge) -> ASGIResponse:
+async def reload(request: Request[Any, Any, State], edge: NamedDependency[Edge]) -> ASGIResponse:
     """`applied` or `unchanged`; 422 with every finding when the tree has errors, 412 when `If-Match` is stale."""
-    wanted = request.headers.get("if-match")
-    if wanted is not None and wanted != "*" and etag(edge) not in [each.strip() for each in wanted.split(",")]:
-        raise PreconditionFailed("the live revision is another one; read /v1/status and decide again")
-    done = await edge.reloader.reload()
+    done = await edge.reloader.reload(match=_wanted(request.headers.get("if-match")))
     body: dict[str, Any] = {
-        "status": done.status,
         "revision": done.revision,
         "difference": asdict(done.difference),
         "diagnostics": _shown(edge, done.diagnostics),
     }
     if done.status == "rejected":
         detail = "the tree has errors; the revision before serves on"
-        refused = problem(422, "invalid_tree", detail, **{**body, "state": body.pop("status")})
+        refused = problem(422, "invalid_tree", detail, state=done.status, **body)
         return answer(refused, 422, {"etag": etag(edge)})
-    return answer(body, headers={"etag": etag(edge)})
+    return answer({"status": done.status, **body}, headers={"etag": etag(edge)})
 
 
 @get(
     "/v1/admin/diagnostics", guards=[require_scope], opt={"scopes": ("admin:diagnostics",)}, tags=["admin"],
     summary="Findings of the last attempt",
 )  # fmt: skip
-async def diagnostics(edge: Edge) -> ASGIResponse:
+async def diagnostics(edge: NamedDependency[Edge]) -> ASGIResponse:
     """All findings in the tree as it was last read, whether it became live or not."""
     status = edge.status
     return answer({"revision": status.attempted, "diagnostics": _shown(edge, status.diagnostics)})
+
+
+def _wanted(header: str | None) -> list[str] | None:
+    """The revisions that `If-Match` names (RFC 9110 §13.1.1; weak tags never match), or None when any will do."""
+    if header is None or header.strip() == "*":
+        return None
+    tags = [each.strip() for each in header.split(",")]
+    return [tag[1:-1] for tag in tags if len(tag) > 1 and tag[0] == tag[-1] == '"']
 
 
 def _shown(edge: Edge, found: tuple[Diagnostic, ...]) -> list[dict[str, Any]]:

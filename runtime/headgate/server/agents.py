@@ -6,6 +6,8 @@ from typing import Any
 
 from litestar import Request, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from headgate.compile.plan import AgentPlan
@@ -20,7 +22,7 @@ READERS = ("agents:read", "chat")
 
 
 @get("/v1/agents", guards=[require_scope], opt={"scopes": READERS}, tags=["agents"], summary="List agents")
-async def list_agents(request: Request[Principal, Any, State], edge: Edge) -> ASGIResponse:
+async def list_agents(request: Request[Principal, Any, State], edge: NamedDependency[Edge]) -> ASGIResponse:
     """The agents that the key may see, by name."""
     plans = edge.snapshot.agents.values()
     visible = [_info(edge, plan, request.user) for plan in plans if request.user.sees_agent(plan.name)]
@@ -28,7 +30,9 @@ async def list_agents(request: Request[Principal, Any, State], edge: Edge) -> AS
 
 
 @get("/v1/agents/{agent_id:str}", guards=[require_scope], opt={"scopes": READERS}, tags=["agents"], summary="One agent")
-async def get_agent(agent_id: str, request: Request[Principal, Any, State], edge: Edge) -> ASGIResponse:
+async def get_agent(
+    agent_id: FromPath[str], request: Request[Principal, Any, State], edge: NamedDependency[Edge]
+) -> ASGIResponse:
     """One agent; 404 when there is none that the key may see."""
     name = edge.snapshot.agent_for(request.user, agent_id)
     return answer(_info(edge, edge.snapshot.agents[name], request.user), headers={"etag": etag(edge)})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from litestar import Litestar
@@ -19,7 +17,7 @@ from headgate import __version__
 from headgate.compile.specs import Server
 from headgate.core.errors import GatewayError
 from headgate.server import admin, agents, chat, status
-from headgate.server.door import Door, allowed_hosts
+from headgate.server.door import Door, allowed_hosts, allowed_origins
 from headgate.server.edge import Edge
 from headgate.server.errors import on_crash, on_gateway_error, on_http_error
 
@@ -38,25 +36,26 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
 )
 """Every route. A new wire dialect is one module and its handlers here."""
 
-Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-
-def create_app(edge: Edge, server: Server, *, bound: str) -> Litestar:
+def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
     """The ASGI application of a gateway that is already running; `bound` is the address that it listens on."""
-    return Litestar(
+    app = Litestar(
         ROUTES,
         state=State({"edge": edge}),
         dependencies={"edge": Provide(_edge, sync_to_thread=False)},
-        middleware=[Door(allowed_hosts(server, bound), server.cors.origins)],
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_error, Exception: on_crash},
         cors_config=_cors(server),
         request_max_body_size=server.limits.body,
         openapi_config=OpenAPIConfig(
-            title="Headgate", version=__version__, path="/openapi", render_plugins=[JsonRenderPlugin(path="/schema.json")]
+            title="Headgate",
+            version=__version__,
+            path="/openapi",
+            render_plugins=[JsonRenderPlugin(path="/schema.json")],
         ),
         logging_config=None,
         debug=False,
     )
+    return Door(app, allowed_hosts(server, bound), allowed_origins(server))
 
 
 def _edge(state: State) -> Edge:

@@ -11,10 +11,11 @@ from typing import Any
 
 from litestar import Request, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
 from headgate.core.context import Principal
-from headgate.core.errors import GatewayError, RequestError, Unauthenticated
+from headgate.core.errors import RequestError, Unauthenticated
 from headgate.core.messages import Message, Text
 from headgate.engine.run import Order
 from headgate.engine.sessions import Session
@@ -22,7 +23,7 @@ from headgate.server import chat_frames as frames
 from headgate.server.auth import find_principal
 from headgate.server.chat_bodies import Chat, Init, Refused, read
 from headgate.server.edge import Edge
-from headgate.server.stream import EventStream
+from headgate.server.stream import EventStream, Keepalive
 from headgate.server.wire import answer, printable
 
 AGENT = "x-headgate-agent"
@@ -38,7 +39,7 @@ async def health() -> ASGIResponse:
 
 
 @post("/api/chat/init", status_code=200, tags=["chat"], summary="Exchange an API key for a session token")
-async def init(request: AnyRequest, edge: Edge) -> ASGIResponse:
+async def init(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse:
     """Opens a session with the agent named by `X-Headgate-Agent`, else with the default agent."""
     try:
         body = read(Init, await request.body(), request.headers.get("content-type"))
@@ -66,7 +67,7 @@ async def _opened(edge: Edge, principal: Principal, wanted: str | None) -> dict[
 
 
 @post("/api/chat", status_code=200, tags=["chat"], summary="Send the conversation, stream the answer")
-async def chat(request: AnyRequest, edge: Edge) -> ASGIResponse:
+async def chat(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse:
     """Streams server-sent events until the terminal `stream_complete` or `error`."""
     try:
         body = read(Chat, await request.body(), request.headers.get("content-type"))
@@ -79,10 +80,14 @@ async def chat(request: AnyRequest, edge: Edge) -> ASGIResponse:
 
 
 async def _authenticated(edge: Edge, header: str | None) -> tuple[Session, Principal]:
+    """The session of the token and who owns it, as the live revision knows the owner: a key that is gone, was changed
+    or has another name now owns nothing."""
     session_id, digest = edge.tokens.read(header)
     session = await edge.host.sessions.find(session_id)
     principal = edge.snapshot.principals.get(session.record.key_digest) if session else None
-    if session is None or principal is None or not hmac.compare_digest(digest, principal.digest[:16]):
+    if session is None or principal is None or principal.key != session.record.principal:
+        raise Unauthenticated("Unknown session")
+    if not hmac.compare_digest(digest.encode(), principal.digest[:16].encode()):
         raise Unauthenticated("Unknown session")
     principal.require("chat")
     return session, principal
@@ -90,20 +95,18 @@ async def _authenticated(edge: Edge, header: str | None) -> tuple[Session, Princ
 
 async def _stream(edge: Edge, body: Chat, session: Session, principal: Principal) -> ASGIResponse:
     session.require_idle()  # a busy session is 409, whatever else is wrong
+    order = _order(body, session, principal)
+    edge.host.check(order)
     problem = _unusable(body)
     if problem:
         return _only_error("invalid_request", problem)
-    order = _order(body, session, principal)
-    try:
-        run, follower = await edge.host.converse(order, session)
-    except RequestError:
-        raise
-    except GatewayError as error:
-        return _only_error(error.code, error.message)
+    subscription = await edge.host.converse(order, session)
+    run = subscription.run
     headers = {**frames.HEADERS, "x-headgate-run": run.id, "x-headgate-revision": run.snapshot.revision}
     if run.choice.demo:
         headers["x-headgate-demo"] = "scripted"
-    return EventStream(run, follower, frames.encode, headers=headers, keepalive=frames.heartbeat)
+    heartbeat = Keepalive(edge.keepalive, frames.heartbeat)
+    return EventStream(subscription, frames.encode, headers=headers, keepalive=heartbeat)
 
 
 def _unusable(body: Chat) -> str:

@@ -19,6 +19,8 @@ class Edge:
     host: Host
     reloader: Reloader
     tokens: Tokens
+    keepalive: float = 15.0
+    """Seconds of wall time between keepalive frames of a stream."""
     started: float = field(default_factory=time.time)
 
     @property

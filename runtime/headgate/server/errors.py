@@ -19,7 +19,7 @@ from headgate.server.wire import dump
 
 log = structlog.get_logger("headgate.server")
 
-COMPATIBLE = "/api/"
+COMPATIBLE = "api/"
 _CODES = {
     400: "bad_request",
     404: "not_found",
@@ -40,7 +40,7 @@ def respond(
     path: str, status: int, code: str, detail: str, headers: Mapping[str, str], **members: Any
 ) -> Response[bytes]:
     """The answer in the dialect of the path."""
-    compatible = path.startswith(COMPATIBLE)
+    compatible = path.lstrip("/").startswith(COMPATIBLE)
     body = {"detail": detail} if compatible else problem(status, code, detail, **members)
     media_type = "application/json" if compatible else "application/problem+json"
     return Response(dump(body), status_code=status, media_type=media_type, headers=dict(headers))
@@ -63,7 +63,8 @@ def on_gateway_error(request: Request[Any, Any, Any], error: GatewayError) -> Re
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """A failure that the framework found: no such route, wrong method, body too large."""
     path, status = request.scope["path"], error.status_code
-    detail = HTTPStatus(status).phrase if path.startswith(COMPATIBLE) else error.detail or HTTPStatus(status).phrase
+    compatible = path.lstrip("/").startswith(COMPATIBLE)
+    detail = HTTPStatus(status).phrase if compatible else error.detail or HTTPStatus(status).phrase
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if "allow" in headers:  # OPTIONS is answered everywhere, and clients were never told so
         headers["allow"] = ", ".join(name for name in headers["allow"].split(", ") if name != "OPTIONS")

@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
 from headgate import __version__
@@ -25,7 +26,7 @@ async def live() -> ASGIResponse:
 
 
 @get("/health/ready", tags=["health"], summary="Whether new runs are taken")
-async def ready(edge: Edge) -> ASGIResponse:
+async def ready(edge: NamedDependency[Edge]) -> ASGIResponse:
     """200, or 503 while draining or without a store."""
     if edge.host.draining:
         return answer({"status": "draining"}, 503)
@@ -37,7 +38,7 @@ async def ready(edge: Edge) -> ASGIResponse:
 
 
 @get("/v1/status", guards=[require_scope], opt={"scopes": READERS}, tags=["status"], summary="Conditions and revision")
-async def status(edge: Edge) -> ASGIResponse:
+async def status(edge: NamedDependency[Edge]) -> ASGIResponse:
     """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
     return answer(_status(edge), headers={"etag": etag(edge)})
 

@@ -13,16 +13,19 @@ from headgate.core.errors import Unauthenticated
 from headgate.stores.records import SessionRecord
 
 _REMEMBERED = 4_096
+_LONGEST = 4_096
+"""Characters of a token: ours have fewer than 300."""
 _ALGORITHM = "HS256"
 
 
 class Tokens:
     """Signs and reads session tokens. Verified tokens are remembered, because verifying costs more than a look-up."""
 
-    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: Callable[[], str], clock: Callable[[], float] = time.time) -> None:
+        """`secret` gives the one that signs now; tokens of another one are not valid any more."""
         self._secret = secret
         self._clock = clock
-        self._verified: OrderedDict[str, tuple[str, str, int]] = OrderedDict()
+        self._verified: OrderedDict[tuple[str, str], tuple[str, str, int]] = OrderedDict()
 
     def sign(self, session: SessionRecord) -> str:
         """The token of a session."""
@@ -32,25 +35,28 @@ class Tokens:
             "created_at": int(session.created_at),
             "expires_at": int(session.expires_at),
         }
-        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+        return jwt.encode(claims, self._secret(), algorithm=_ALGORITHM)
 
     def read(self, header: str | None) -> tuple[str, str]:
         """Session id and key hash of an `Authorization` header; raises `Unauthenticated` with the contract's words."""
         if header is None or not header.startswith("Bearer ") or len(header) == len("Bearer "):
             raise Unauthenticated("Missing Authorization header")
         token = header.removeprefix("Bearer ")
-        claims = self._verified.get(token) or self._verify(token)
+        secret = self._secret()
+        claims = self._verified.get((secret, token)) or self._verify(secret, token)
         if self._clock() >= claims[2]:
             raise Unauthenticated("Session expired")
         return claims[0], claims[1]
 
-    def _verify(self, token: str) -> tuple[str, str, int]:
+    def _verify(self, secret: str, token: str) -> tuple[str, str, int]:
+        if len(token) > _LONGEST:
+            raise Unauthenticated("Invalid session token")
         try:
-            payload = jwt.decode(token, self._secret, algorithms=[_ALGORITHM])
-        except (jwt.PyJWTError, ValueError, TypeError, UnicodeError):
+            payload = jwt.decode(token, secret, algorithms=[_ALGORITHM])
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise Unauthenticated("Invalid session token") from None
         claims = _claims(payload)
-        self._verified[token] = claims
+        self._verified[secret, token] = claims
         if len(self._verified) > _REMEMBERED:
             self._verified.popitem(last=False)
         return claims

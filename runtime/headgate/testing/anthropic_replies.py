@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-Ending = Literal["whole", "short", "cut", "stall"]
+from headgate.testing.model_replies import ModelReply
+
 _IDS = itertools.count(1)
 
 
@@ -23,45 +24,13 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One scripted answer.
-
-    A `status` other than 200 answers with `body`. Otherwise the blocks are streamed: `delay` seconds before every
-    event, in writes of `size` bytes. After `after` events the stream ends as `ending` says: `short` closes the body
-    properly but too early, `cut` closes the connection, `stall` goes silent until the server is released.
-    """
+class Reply(ModelReply):
+    """One scripted answer: the blocks are streamed, then `failure` as an event, if there is one."""
 
     blocks: tuple[Block, ...] = ()
     stop: str = "end_turn"
     usage: Mapping[str, Any] = field(default_factory=lambda: {"input_tokens": 10, "output_tokens": 5})
     failure: Mapping[str, Any] | None = None
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-    delay: float = 0.0
-    size: int | None = None
-    ending: Ending = "whole"
-    after: int = 0
-
-    def short(self, after: int) -> Reply:
-        """The same, ending properly after so many events."""
-        return replace(self, ending="short", after=after)
-
-    def cut(self, after: int) -> Reply:
-        """The same, but the connection closes after so many events."""
-        return replace(self, ending="cut", after=after)
-
-    def stalled(self, after: int) -> Reply:
-        """The same, but silent after so many events; 0 holds back even the head."""
-        return replace(self, ending="stall", after=after)
-
-    def slow(self, delay: float) -> Reply:
-        """The same, with a pause of so many seconds before every event."""
-        return replace(self, delay=delay)
-
-    def split(self, size: int) -> Reply:
-        """The same, written in pieces of so many bytes."""
-        return replace(self, size=size)
 
     def events(self, model: str) -> Iterator[bytes]:
         """The events of the stream, each in its frame."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from headgate.boot import Gateway, GatewayServer, Place, open_gateway
+from headgate.boot import KEEPALIVE, Gateway, GatewayServer, Place, open_gateway
 from headgate.core.kind import Kinds
 from headgate.kinds import DEFAULT_KINDS
 
@@ -30,10 +30,13 @@ def write_tree(root: Path, files: Mapping[str, str]) -> Path:
     return root
 
 
-def gateway_toml(extra: str = "", *, provider: str = 'kind = "scripted"\nscript = "script.yaml"') -> str:
-    """A small `gateway.toml`: one key (`KEY`), one provider called `default`, a short settling time."""
+def gateway_toml(extra: str = "", *, top: str = "", provider: str = 'kind = "scripted"\nscript = "script.yaml"') -> str:
+    """A small `gateway.toml`: one key (`KEY`), one provider called `default`, a short settling time.
+
+    `top` holds keys that stand before the first table, `extra` more tables.
+    """
     return (
-        'version = 1\nname = "test"\n[reload]\nsettle = "20ms"\n'
+        f'version = 1\nname = "test"\n{top}\n[reload]\nsettle = "20ms"\n'
         f'[auth.keys.tester]\nkey = "${{env:HARNESS_KEY:-{KEY}}}"\nscopes = ["chat", "admin:*"]\n'
         f"[providers.default]\n{provider}\n{extra}\n"
     )
@@ -141,21 +144,33 @@ async def _events(answer: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
 @contextlib.asynccontextmanager
 async def live(
     root: Path, *, environ: Mapping[str, str] | None = None, kinds: Kinds = DEFAULT_KINDS, watch: bool = True,
-    grace: float = 0.2,
+    grace: float = 0.2, keepalive: float = KEEPALIVE,
 ) -> AsyncIterator[Live]:  # fmt: skip
-    """Serves the tree at `root` on 127.0.0.1 and a free port until the block is left."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    place = Place(tree=root, host="127.0.0.1", port=port, environ=dict(environ or {}), kinds=kinds)
-    url = f"http://127.0.0.1:{port}"
-    async with open_gateway(place, watch=watch) as gateway:
-        server = GatewayServer(gateway, grace=grace)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            if serving.done():
-                serving.result()
-            await asyncio.sleep(0.005)
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+    """Serves the tree at `root` on 127.0.0.1 and a free port until the block is left.
+
+    Running work gets `grace` seconds then; `keepalive` is in seconds, too.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        place = Place(tree=root, host="127.0.0.1", port=port, environ=dict(environ or {}), kinds=kinds)
+        url = f"http://127.0.0.1:{port}"
+        async with (
+            open_gateway(place, watch=watch, keepalive=keepalive) as gateway,
+            _serving(GatewayServer(gateway, grace=grace), listener),
+            httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
+        ):
             yield Live(url, gateway, http, root)
+
+
+@contextlib.asynccontextmanager
+async def _serving(server: GatewayServer, listener: socket.socket) -> AsyncIterator[None]:
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.005)
+        yield
+    finally:
         server.should_exit = True
-        await serving
+        await task

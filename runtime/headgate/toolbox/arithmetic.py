@@ -28,7 +28,7 @@ _BINARY: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] =
 def calculate(
     expression: Annotated[str, Field(description="Numbers with + - * / // % ** and parentheses", max_length=_LONGEST)],
 ) -> dict[str, str | float]:
-    """The value of an arithmetic expression, exactly as a fraction and as a number; raises `ToolError` when it has none."""
+    """The value of an arithmetic expression, as a fraction and as a number; raises `ToolError` when it has none."""
     try:
         value = _value(ast.parse(expression.strip(), mode="eval").body)
         return {"expression": expression, "value": float(value), "exact": str(value)}

@@ -18,6 +18,7 @@ from headgate.core.kind import Key
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _META = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+_TYPES = "array, boolean, integer, null, number, object, string"
 _DATA = frozenset({"const", "enum", "default", "examples"})
 _OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties")
 
@@ -34,13 +35,19 @@ def check_schema(schema: Any) -> dict[str, Any]:
 
 def _faults(schema: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     if schema.get("type") != "object":
-        yield ("type",) if "type" in schema else (), "the input of a tool is an object; write type: object"
+        yield ("type",) if "type" in schema else (), "the input is an object; write type: object"
     if schema.get("$schema", DIALECT).rstrip("#") != DIALECT:
         yield ("$schema",), f"the input schema is read as {DIALECT}"
-    broken = [(tuple(error.absolute_path), error.message) for error in _META.iter_errors(schema)]
+    broken = [(tuple(error.absolute_path), _reason(error)) for error in _META.iter_errors(schema)]
     yield from ((key, f"not valid JSON Schema: {message[:200]}") for key, message in broken)
     if not broken:
         yield from _broken_references(schema)
+
+
+def _reason(error: Any) -> str:
+    if error.absolute_path and error.absolute_path[-1] == "type" and isinstance(error.instance, str):
+        return f"{error.instance!r} is no type; there are {_TYPES}"
+    return str(error.message)
 
 
 def _broken_references(schema: dict[str, Any]) -> Iterator[tuple[Key, str]]:

@@ -12,7 +12,7 @@ from headgate.compile.checks.agents import (
     check_profiles,
     check_prompts,
 )
-from headgate.compile.checks.gateway import check_egress, check_keys, check_store
+from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_store
 from headgate.compile.checks.models import check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.draft import Draft
@@ -33,6 +33,7 @@ CHECKS: tuple[Rule, ...] = (
     check_files,
     check_prompts,
     check_keys,
+    check_key_names,
     check_egress,
     check_store,
 )

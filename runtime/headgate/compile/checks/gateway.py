@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
+import re
 from collections.abc import Iterator
 
-from headgate.compile.draft import Draft
+from headgate.compile.decode import touches
+from headgate.compile.draft import Draft, Site
+from headgate.compile.naming import check_names, unknown
+from headgate.compile.specs import Key
 from headgate.core.kind import Finding
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.net.egress import Egress
@@ -16,24 +19,57 @@ Located = Iterator[Diagnostic]
 DEMO_KEYS = frozenset({"local-demo-key"})
 """Keys that are printed in documents: good for loopback only."""
 
+_SQLITE = re.compile(r"sqlite://(?:|/:memory:|/[^?]*[^?/])")
+_STORE = "write sqlite:///relative.db or sqlite:////absolute.db"
+
 
 def check_keys(draft: Draft) -> Located:
     """No two keys are the same, and a key from the documents stays on loopback."""
     if draft.gateway is None or draft.gateway_site is None:
         return
-    held = Counter(each.key for each in draft.gateway.auth.keys.values())
-    wide = not is_loopback(draft.gateway.server.host)
+    holders: dict[str, str] = {}
+    host = draft.gateway.server.host
+    wide = draft.knows("server", "host") and not is_loopback(host)
     for name, key in draft.gateway.auth.keys.items():
         at = ("auth", "keys", name, "key")
-        if held[key.key] > 1:
-            yield draft.gateway_site.diagnose(
-                Finding(at, "HG1203", f"key {name!r} is the same as another", "give each its own")
-            )
+        if touches(draft.gateway_site.silent, at):
+            continue
+        first = holders.setdefault(key.key, name)
+        if first != name:
+            message = f"key {name!r} has the same value as key {first!r}"
+            yield from draft.gateway_site.diagnose(Finding(at, "HG1203", message, "give each a secret of its own"))
         if wide and key.key in DEMO_KEYS:
-            message = f"key {name!r} is the demo key, and the server binds {draft.gateway.server.host}"
-            yield draft.gateway_site.diagnose(
-                Finding(at, "HG1404", message, "set a key of your own, or bind 127.0.0.1")
-            )
+            message = f"key {name!r} is the public demo key, and the server binds {host}"
+            hint = "set a key of your own, or bind 127.0.0.1"
+            yield from draft.gateway_site.diagnose(Finding(at, "HG1404", message, hint))
+
+
+def check_key_names(draft: Draft) -> Located:
+    """Agents, tools and profiles that keys name exist."""
+    if draft.gateway is None or draft.gateway_site is None:
+        return
+    for name, key in draft.gateway.auth.keys.items():
+        for finding in _key_names(draft, name, key):
+            yield from draft.gateway_site.diagnose(finding)
+
+
+def _key_names(draft: Draft, name: str, key: Key) -> Iterator[Finding]:
+    at = ("auth", "keys", name)
+    yield from check_names("agent", _narrowed(key.agents), draft.agent_names, (*at, "agents"))
+    yield from check_names("tool", _narrowed(key.tools), draft.tool_names, (*at, "tools"))
+    profiles = {each for agent in draft.agents.values() for each in _profiles(agent.site)}
+    unread = any(what == "agent" for what, _ in draft.broken)
+    if key.profile is not None and key.profile not in profiles and not unread:
+        yield unknown("profile", key.profile, profiles, (*at, "profile"))
+
+
+def _narrowed(globs: tuple[str, ...]) -> tuple[str, ...]:
+    return () if globs == ("*",) else globs
+
+
+def _profiles(site: Site) -> list[str]:
+    held = site.body.get("profiles")
+    return list(held) if isinstance(held, dict) else []
 
 
 def is_loopback(host: str) -> bool:
@@ -51,20 +87,19 @@ def check_egress(draft: Draft) -> Located:
     if draft.gateway is None or draft.gateway_site is None:
         return
     for finding in Egress.check(draft.gateway.egress.allow):
-        yield draft.gateway_site.diagnose(
-            Finding(("egress", "allow", *finding.key), finding.code, finding.message, finding.hint)
-        )
+        key = ("egress", "allow", *finding.key)
+        yield from draft.gateway_site.diagnose(Finding(key, finding.code, finding.message, finding.hint))
 
 
 def check_store(draft: Draft) -> Located:
-    """The store is one that this build has."""
+    """The store is one that this build has, and its URL names a file; it is not shown, for it may hold a password."""
     if draft.gateway is None or draft.gateway_site is None:
         return
-    scheme = draft.gateway.store.url.partition(":")[0]
+    url = draft.gateway.store.url
+    scheme, key = url.partition(":")[0].partition("+")[0], ("store", "url")
     if scheme in ("postgresql", "postgres"):
-        message = "the PostgreSQL store is not in this build"
-        yield draft.gateway_site.diagnose(Finding(("store", "url"), "HG1007", message, "use sqlite:///PATH"))
-    elif scheme != "sqlite":
-        yield draft.gateway_site.diagnose(
-            Finding(("store", "url"), "HG1004", f"unknown store {scheme!r}", "use sqlite:///PATH")
-        )
+        message = "a PostgreSQL URL needs the PostgreSQL store, which this build does not have"
+        yield from draft.gateway_site.diagnose(Finding(key, "HG1007", message, _STORE))
+    elif not _SQLITE.fullmatch(url):
+        said = "does not name a database file" if url.startswith("sqlite:") else "does not begin with sqlite://"
+        yield from draft.gateway_site.diagnose(Finding(key, "HG1004", f"the store's URL {said}", _STORE))

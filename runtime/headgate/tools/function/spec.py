@@ -19,7 +19,7 @@ class FunctionSpec(ToolSpec):
     """A Python function."""
 
     kind: Literal["function"]
-    call: Annotated[str, Field(pattern=CALL)]
+    call: Annotated[str, Field(pattern=CALL, examples=["acme.orders:find"])]
     """`package.module:function` of a package that `[functions] packages` lists."""
 
 

@@ -1,0 +1,1 @@
+"""How the command line talks to an agent: to a tree in this process, or to a server over HTTP."""

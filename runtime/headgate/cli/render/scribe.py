@@ -1,0 +1,127 @@
+"""Shows the events of a run on a screen, each type in its way; a new type of event is one more line of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from headgate.cli.render import words
+from headgate.cli.render.screen import Screen
+from headgate.core.events import (
+    AttemptStarted,
+    Custom,
+    Event,
+    MessageCompleted,
+    RunCancelled,
+    RunCompleted,
+    RunEnd,
+    RunFailed,
+    RunStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolCompleted,
+    ToolOutput,
+    ToolStarted,
+)
+
+_WAITING = "waiting for the model"
+_LINES = 20
+
+
+class Scribe:
+    """Tells one conversation to one screen."""
+
+    def __init__(self, screen: Screen, *, thinking: bool = False) -> None:
+        self.screen = screen
+        self._thinking = thinking
+        self._thought = False
+        self._calls: dict[str, ToolStarted] = {}
+
+    def tell(self, event: Event) -> None:
+        """Shows one event; a type that is not in the table shows nothing."""
+        teller = _TELLERS.get(type(event))
+        if teller is not None:
+            teller(self, event)
+
+    def begin(self, _event: RunStarted) -> None:
+        """The run has begun."""
+        self._calls.clear()
+        self._thought = False
+        self.screen.busy(_WAITING)
+
+    def say(self, event: TextDelta) -> None:
+        """A piece of the answer; thinking before it ends its line."""
+        if self._thought:
+            self._thought = False
+            self.screen.settle()
+        self.screen.say(event.text)
+
+    def think(self, event: ThinkingDelta) -> None:
+        """A piece of thinking, for those who want it."""
+        if self._thinking:
+            self._thought = True
+            self.screen.think(event.text)
+
+    def retry(self, event: AttemptStarted) -> None:
+        """The turn is made again."""
+        self._thought = False
+        self.screen.void()
+        self.screen.line(f"↻ {words.retry(event)}", "yellow")
+        self.screen.busy(_WAITING)
+
+    def settle(self, _event: MessageCompleted) -> None:
+        """The turn is whole."""
+        self._thought = False
+        self.screen.settle()
+
+    def start(self, event: ToolStarted) -> None:
+        """A call is running; it gets its line when it has its result."""
+        self.screen.settle()
+        self._calls[event.call_id] = event
+        self._wait()
+
+    def output(self, event: ToolOutput) -> None:
+        """What a running tool prints."""
+        for line in event.text.splitlines()[:_LINES]:
+            self.screen.line(f"  {words.flat(event.name, 64)} | {line}", "dim")
+
+    def result(self, event: ToolCompleted) -> None:
+        """A call with its arguments, its result and its duration."""
+        started = self._calls.pop(event.call_id, None)
+        begun = words.call(started) if started is not None else f"{event.name}()"
+        failed = event.result.error is not None
+        self.screen.line(f"{'✗' if failed else '●'} {begun} → {words.result(event)}", "red" if failed else "cyan")
+        self._wait()
+
+    def custom(self, event: Custom) -> None:
+        """What a tool told."""
+        self.screen.line(f"  {words.custom(event)}", "dim")
+
+    def end(self, event: RunEnd) -> None:
+        """How the run ended, when it did not by its answer, and what it took."""
+        self.screen.settle()
+        why, used = words.ending(event), words.usage(event)
+        if why:
+            self.screen.line(why, "bold red" if isinstance(event, RunFailed) else "yellow", whole=True)
+        if used:
+            self.screen.line(used, "dim")
+
+    def _wait(self) -> None:
+        names = ", ".join(each.name for each in self._calls.values())
+        self.screen.busy(names or _WAITING)
+
+
+_TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
+    RunStarted: Scribe.begin,
+    TextDelta: Scribe.say,
+    ThinkingDelta: Scribe.think,
+    AttemptStarted: Scribe.retry,
+    MessageCompleted: Scribe.settle,
+    ToolStarted: Scribe.start,
+    ToolOutput: Scribe.output,
+    ToolCompleted: Scribe.result,
+    Custom: Scribe.custom,
+    RunCompleted: Scribe.end,
+    RunFailed: Scribe.end,
+    RunCancelled: Scribe.end,
+}

@@ -1,0 +1,47 @@
+"""A model's tool calls as they come from the wire: their arguments, and ids that are unique within a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headgate.core.messages import Opaque, ToolCall
+from headgate.core.ports import ModelRequest
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_call(id: str, name: str, raw: str, *, cut: bool = False, opaque: Opaque | None = None) -> ToolCall:
+    """The call with the arguments that `raw` holds, none at all being an empty object.
+
+    Arguments are None, and `raw` is kept, when they are not a JSON object or when the turn was `cut` within them.
+    """
+    if not cut:
+        try:
+            return ToolCall(id, name, _decode(raw) if raw else {}, opaque=opaque)
+        except msgspec.DecodeError:
+            pass
+    return ToolCall(id, name, None, malformed=raw, opaque=opaque)
+
+
+class CallIds:
+    """Gives every call of a turn an id that no other call of the conversation has.
+
+    Some servers send no ids, and some count from zero in every turn. What is made up depends on the request and the
+    call's place alone.
+    """
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._turn = request.turn
+        self._taken = {call.id for message in request.messages for call in message.calls}
+
+    def unique(self, id: str, index: int) -> str:
+        """The server's id when it has one that is free, else one made of it or of the call's place."""
+        wanted = id or f"call_{self._turn}_{index}"
+        free, count = wanted, 1
+        while free in self._taken:
+            count += 1
+            free = f"{wanted}_{count}"
+        self._taken.add(free)
+        return free

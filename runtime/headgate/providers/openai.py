@@ -1,0 +1,67 @@
+"""The provider kind `openai`: OpenAI's models over the Responses API, or a server that speaks it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
+
+import httpx2
+from openai import AsyncOpenAI
+from pydantic import Field
+
+from headgate.core.kind import Env, Kind
+from headgate.core.ports import ModelRequest, Provider
+from headgate.core.scalars import Duration, Secret
+from headgate.providers.openai_client import errors, open_client, post
+from headgate.providers.openai_turn import Turn
+from headgate.providers.openai_wire import encode_request
+from headgate.providers.remote import Remote, RemoteSpec
+
+BASE_URL = "https://api.openai.com/v1"
+DEFAULT_MODEL = "gpt-6.2-sol"
+
+
+class OpenAiSpec(RemoteSpec):
+    """OpenAI's models over the Responses API; for compatible servers there is the kind `openai_chat`."""
+
+    kind: Literal["openai"] = "openai"
+    api_key: Secret = Field(min_length=1)
+    """The API key."""
+    base_url: str = Field(default=BASE_URL, pattern=r"^https?://[^\s/]+")
+    """Where the API is, its version included."""
+    stall_timeout: Duration = Field(default=300.0, gt=0)
+    """How long the stream may be silent; a model that thinks without a summary sends nothing meanwhile."""
+
+
+class OpenAi(Remote):
+    """An opened provider of kind `openai`; `name` is its name in the manifest."""
+
+    def __init__(self, spec: OpenAiSpec, name: str, client: AsyncOpenAI, scrub: Callable[[str], str]) -> None:
+        super().__init__(spec, spec.model or DEFAULT_MODEL, errors(scrub))
+        self._name = name
+        self._client = client
+        self._scrub = scrub
+
+    def _prepare(self, request: ModelRequest) -> tuple[bytes, Turn]:
+        spec = self._spec
+        body = encode_request(request, provider=self._name, max_tokens=spec.max_output_tokens, thinking=spec.thinking)
+        return body, Turn(self._name, request, overrides=spec.prices, scrub=self._scrub)
+
+    async def _post(self, body: bytes) -> httpx2.Response:
+        return await post(self._client, "/responses", body)
+
+
+@contextlib.asynccontextmanager
+async def open_openai(spec: OpenAiSpec, env: Env) -> AsyncIterator[OpenAi]:
+    """Opens the provider: one client with its connection pool, closed at the end."""
+    async with open_client(spec.api_key, spec.base_url, spec.extra_headers) as client:
+        yield OpenAi(spec, env.name, client, env.scrub)
+
+
+KIND: Kind[OpenAiSpec, Provider] = Kind(
+    name="openai",
+    summary="OpenAI's models over the Responses API.",
+    spec=OpenAiSpec,
+    open=open_openai,
+)

@@ -1,0 +1,40 @@
+"""The manifest of a tool of kind `command`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from headgate.core.scalars import Size
+from headgate.expressions.body import TemplateBody, TemplateScalar
+from headgate.tools.common import ToolSpec
+
+ExitStatus = Annotated[int, Field(ge=0, le=255)]
+
+
+class CommandSpec(ToolSpec):
+    """A program, run without a shell."""
+
+    kind: Literal["command"]
+    argv: Annotated[tuple[TemplateScalar, ...], Field(min_length=1)]
+    """The program, without a template, and its arguments. An item stays one argument whatever is in it; lists and
+    objects are passed as JSON; an item with an absent argument is left out. A value may begin with a dash and be read
+    as an option: write `--` before it, or `--name={{ args.name }}`. Others on the machine can read arguments: secrets
+    belong in `env` or `stdin`."""
+    stdin: TemplateBody | None = None
+    """What the program reads: a text, or a structure that is passed as JSON. Without it there is nothing to read."""
+    cwd: str | None = None
+    """The directory that the program runs in, relative to the one that the gateway runs in, which is the default."""
+    env: dict[str, TemplateScalar] = {}
+    """Environment variables of the program; an absent argument leaves its variable out. Of the gateway's own
+    environment the program has PATH, HOME, LANG, LANGUAGE, LC_*, TZ and TMPDIR, and nothing else."""
+    inherit: tuple[str, ...] = ()
+    """More variables of the gateway's environment that the program has where they are set. Secrets are better written
+    as `${env:NAME}` under `env`, because only then they are kept out of what the program prints."""
+    parse: Literal["json", "text"] = "text"
+    """How standard output is read."""
+    max_output: Annotated[Size, Field(ge=1)] = 256 << 10
+    """How much is kept of standard output, and how much of each output is streamed; what is over is dropped."""
+    ok_exit: Annotated[tuple[ExitStatus, ...], Field(min_length=1)] = (0,)
+    """The exit statuses that are no failure."""

@@ -1,0 +1,1 @@
+"""Tests of how the command line shows a run."""
