@@ -171,6 +171,7 @@ class GatewayServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=5,
+                timeout_keep_alive=75,  # longer than the pools of clients and proxies, or they meet closed connections
             )
         )
         self._gateway = gateway

@@ -190,3 +190,9 @@ def test_limits() -> None:
     """The request's limit goes before the manifest's."""
     assert body(ask(), max_tokens=7)["max_tokens"] == 7
     assert body(ask(max_output_tokens=9), max_tokens=7)["max_tokens"] == 9
+
+
+def test_name_of_another_kind() -> None:
+    """State of a kind that had the provider's name before is left out."""
+    other = Thinking("hm", Opaque("claude", MODEL, b'{"field":"reasoning_content"}'))
+    assert contents(user(), assistant(other, Text("a")), user())[1] == [{"type": "text", "text": "a"}]

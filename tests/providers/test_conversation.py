@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headgate.core.messages import Message, Thinking, ToolCall, ToolOutcome, ToolResult
+from headgate.core.messages import Message, Text, Thinking, ToolCall, ToolOutcome, ToolResult
 from headgate.core.ports import ModelEvent, Provider, TextChunk, ThinkingChunk, TurnDone
 from headgate.testing import anthropic_replies, openai_replies
 from headgate.testing.anthropic_api import AnthropicApi
@@ -44,10 +44,18 @@ class Cast:
     anthropic: AnthropicApi
     openai: OpenAiApi
 
+    def cue(self, kind: str) -> Provider:
+        """The provider of this kind, its mock ready for the whole conversation."""
+        if kind == "anthropic":
+            self.anthropic.queue(*scripted(anthropic_replies))
+        elif kind != "scripted":
+            self.openai.queue(*scripted(openai_replies))
+        return self.providers[kind]
+
 
 @pytest.fixture
 async def cast(open_kind: Open) -> AsyncIterator[Cast]:
-    """Everybody who can hold the conversation; the mocks refuse what the real APIs would refuse."""
+    """Everybody who can hold the conversation, under one name; the mocks refuse what the real APIs would refuse."""
     async with AsyncExitStack() as stack:
         claude = await stack.enter_async_context(AnthropicApi())
         gpt = await stack.enter_async_context(OpenAiApi())
@@ -80,9 +88,9 @@ def told(events: Sequence[ModelEvent]) -> list[Any]:
     return [*chunks, named, done.stop, done.cut]
 
 
-async def converse(provider: Provider) -> list[list[Any]]:
-    """What a client learns of the whole conversation."""
-    question = user("What plan is ACME on?")
+async def converse(cast: Cast, kind: str) -> list[list[Any]]:
+    """What a client learns of the whole conversation with this kind."""
+    provider, question = cast.cue(kind), user("What plan is ACME on?")
     first = await play(provider, ask(question, model=MODEL, thinking="low", tools=(TOOL,)))
     assert isinstance(first[-1], TurnDone)
     said = first[-1].message
@@ -92,42 +100,34 @@ async def converse(provider: Provider) -> list[list[Any]]:
 
 @pytest.mark.parametrize("kind", ["anthropic", "openai", "openai_chat", "scripted"])
 async def test_same_events(cast: Cast, kind: str) -> None:
-    """Whoever holds it, the conversation consists of the same events."""
-    cast.anthropic.queue(*scripted(anthropic_replies))
-    cast.openai.queue(*scripted(openai_replies))
-    first, second = await converse(cast.providers[kind])
-    assert first[:5] == [
-        *(ThinkingChunk(word) for word in ("Let ", "me ", "see.")),
-        TextChunk("One "),
-        TextChunk("moment. "),
+    """Whoever holds it, the conversation consists of the same events, word for word."""
+    calls = [ToolCall(str(at), name, args) for at, (name, args) in enumerate(CALLS, 2)]
+    thoughts = [ThinkingChunk(word) for word in ("Let ", "me ", "see.")]
+    words = [TextChunk(word) for word in ("ACME ", "is ", "on ", "gold.")]
+    assert await converse(cast, kind) == [
+        [
+            *thoughts,
+            TextChunk("One "),
+            TextChunk("moment. "),
+            [Thinking("Let me see."), Text("One moment. "), *calls],
+            "tools",
+            False,
+        ],
+        [*words, [Text("ACME is on gold.")], "end", False],
     ]
-    assert [(part.name, part.args) for part in first[5] if isinstance(part, ToolCall)] == list(CALLS)
-    assert first[6:] == ["tools", False]
-    assert "".join(chunk.text for chunk in second[:4]) == "ACME is on gold."
-    assert second[5:] == ["end", False]
-
-
-async def test_all_the_same(cast: Cast) -> None:
-    """Told side by side, the four conversations do not differ in anything."""
-    all_told = []
-    for provider in cast.providers.values():
-        cast.anthropic._replies.clear()
-        cast.openai._replies.clear()
-        cast.anthropic.queue(*scripted(anthropic_replies))
-        cast.openai.queue(*scripted(openai_replies))
-        all_told.append(await converse(provider))
-    assert all(each == all_told[0] for each in all_told)
 
 
 async def test_change_of_provider(cast: Cast) -> None:
-    """A session goes from provider to provider, with thinking and calls of each in the history, and nobody objects."""
+    """A session goes from provider to provider, with thinking and calls of each in the history, and nobody objects.
+
+    The providers share a name and a model, so that nothing but the state itself tells whose it is.
+    """
     history: list[Message] = []
     for kind in ("anthropic", "openai", "openai_chat", "anthropic", "openai"):
-        mock: Any = cast.anthropic if kind == "anthropic" else cast.openai
-        mock.queue(*scripted(anthropic_replies if kind == "anthropic" else openai_replies))
+        provider = cast.cue(kind)
         history.append(user("What plan is ACME on?"))
         for _ in range(2):
-            done = (await play(cast.providers[kind], ask(*history, model=MODEL, thinking="low")))[-1]
+            done = (await play(provider, ask(*history, model=MODEL, thinking="low")))[-1]
             assert isinstance(done, TurnDone)
             history.append(done.message)
             if done.message.calls:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from headgate.providers.deadline import Deadline
+from headgate.providers.deadline import Deadline, Silence
 
 
 async def test_interrupts_waiting() -> None:
@@ -51,3 +51,39 @@ async def test_other_cancellation_wins() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert task.cancelled()
+
+
+async def test_silence_bounds_every_wait() -> None:
+    """A wait that is too long ends with `TimeoutError`, after shorter ones that did not."""
+    silence = Silence(0.05)
+    for _ in range(4):
+        with silence:
+            await asyncio.sleep(0.02)
+    with pytest.raises(TimeoutError), silence:
+        await asyncio.Event().wait()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_silence_spares_the_consumer() -> None:
+    """Time spent outside does not count, and the next wait has the whole limit."""
+    silence = Silence(0.03)
+    await asyncio.sleep(0.1)
+    with silence:
+        await asyncio.sleep(0.005)
+    silence.close()
+
+
+async def test_silence_lets_other_cancellation_pass() -> None:
+    """A cancellation that comes from elsewhere stays one."""
+
+    async def wait() -> None:
+        with Silence(5):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -30,7 +30,7 @@ WHOLE = replies.turn(
 @pytest.fixture(params=KINDS)
 async def model(request: pytest.FixtureRequest, openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]:
     """A provider of each kind on the mock."""
-    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "150ms", "model": "gpt-6-sol"}
+    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "500ms", "model": "gpt-6-sol"}
     async with open_kind(request.param, **options) as provider:
         yield provider
 
@@ -178,7 +178,6 @@ async def test_no_answer(openai_api: OpenAiApi, open_kind: Open, kind: str) -> N
     options = {"api_key": "k", "base_url": openai_api.base, "model": "m", "timeout": "100ms"}
     async with open_kind(kind, **options) as provider:
         assert (await failure(provider)).code == "provider_timeout"
-    await openai_api.gone()
 
 
 @pytest.mark.parametrize("kind", KINDS)

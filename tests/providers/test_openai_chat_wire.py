@@ -195,3 +195,9 @@ def test_signatures() -> None:
 def test_no_stand_in_elsewhere() -> None:
     """Other servers are not told of signatures."""
     assert "extra_content" not in sent(user(), assistant(call()), answer(1))[1]["tool_calls"][0]
+
+
+def test_name_of_another_kind() -> None:
+    """State of a kind that had the provider's name before is left out."""
+    other = Thinking("hm", own(b'{"type":"reasoning","encrypted_content":"e"}'))
+    assert sent(user(), assistant(other, Text("a")))[1] == {"role": "assistant", "content": "a"}

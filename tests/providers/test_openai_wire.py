@@ -206,7 +206,7 @@ def test_unencrypted_reasoning() -> None:
 
 
 @pytest.mark.parametrize(
-    "opaque", [None, Opaque("claude", GPT, b'{"signature":"s"}'), Opaque("gpt", "gpt-6-luna", opaque_reasoning(ITEM))]
+    "opaque", [None, Opaque("claude", GPT, opaque_reasoning(ITEM)), Opaque("gpt", "gpt-6-luna", opaque_reasoning(ITEM))]
 )
 def test_foreign_reasoning(opaque: Opaque | None) -> None:
     """Thinking of another provider or model is left out."""
@@ -217,3 +217,8 @@ def test_foreign_reasoning(opaque: Opaque | None) -> None:
 def test_no_empty_text(text: str) -> None:
     """Empty text is not sent, and neither is a message that has nothing else."""
     assert len(items(user("a"), assistant(Text(text)), Message("user", (Text(text),)))) == 1
+
+
+def test_name_of_another_kind() -> None:
+    """State of a kind that had the provider's name before is left out."""
+    assert len(items(user(), assistant(own(b'{"signature":"s"}'), Text("a")))) == 2

@@ -82,7 +82,7 @@ class AgentPlan:
 
 def _tightened(spec: Agent, profiles: list[Profile]) -> Agent:
     limits = {}
-    for name in ("max_turns", "timeout", "budget_usd"):
+    for name in ("max_turns", "timeout", "budget_usd", "budget_tokens"):
         values = [value for each in (spec, *profiles) if (value := getattr(each, name)) is not None]
         limits[name] = min(values, default=None)
     return spec.model_copy(update=limits)

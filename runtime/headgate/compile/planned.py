@@ -86,6 +86,7 @@ BUILT_IN = frozenset(
         "mcp_find", "mcp_add", "mcp_remove",
         "lookup_field", "get_field_definitions", "list_field_integrations", "check_field_drift", "discover_fields",
         "load_skill", "find_tools", "memory_save", "memory_recall", "memory_forget", "health_check",
+        "read_result",
     }
 )  # fmt: skip
 """Names that no file may take."""

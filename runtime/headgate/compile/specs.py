@@ -146,7 +146,11 @@ class Limits(Spec):
     turns: Positive = 100
     """Model turns of one run."""
     tool_output: Size = 256 << 10
-    """The most that one tool result may put before the model; the rest is cut, and said so."""
+    """The most that one tool result may put before the model; of a larger one it gets the beginning, and is told so."""
+    spill: Size = 20 << 20
+    """How much of larger results is kept for `read_result`, per run and until its end; `0B` keeps nothing."""
+    runs_per_key: Positive = 1_000
+    """Runs that one key may have in progress at once; more is answered with 429."""
 
 
 class Gateway(Spec):
@@ -205,6 +209,8 @@ class Profile(Channel):
     """Wall time of one run; at most the agent's own."""
     budget_usd: Usd | None = None
     """Cost of one run in USD; at most the agent's own."""
+    budget_tokens: Positive | None = None
+    """Tokens of one run, of all classes; at most the agent's own."""
 
 
 class Agent(Spec):
@@ -235,7 +241,9 @@ class Agent(Spec):
     timeout: Duration = 600.0
     """Wall time of one run."""
     budget_usd: Usd | None = None
-    """Cost of one run in USD."""
+    """Cost of one run in USD; every model that the agent may use needs a price."""
+    budget_tokens: Positive | None = None
+    """Tokens of one run: input, output and what is written to or read from a cache, of all its turns."""
     on_disconnect: Literal["continue"] | CancelAfter = "continue"
     """What becomes of a run whose client has gone."""
     input: InputSchema | None = None

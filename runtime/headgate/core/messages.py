@@ -139,6 +139,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     cache_read: int = 0
     reasoning: int = 0
 
+    @property
+    def total(self) -> int:
+        """All tokens, whatever their class; `reasoning` is part of `output` already."""
+        return self.input + self.output + self.cache_write + self.cache_write_1h + self.cache_read
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input + other.input,

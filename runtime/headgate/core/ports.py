@@ -6,7 +6,7 @@ A leaf of a family fulfils one of these; the engine knows nothing else of it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -148,4 +148,24 @@ class Interceptor(Protocol):
 
     async def around_tool(self, call: ToolCall, ctx: ToolContext, call_next: ToolNext, /) -> ToolResult:
         """Wraps one tool call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SecretValue:
+    """A secret as it is now. `version` is not secret, and another one when the value has changed."""
+
+    value: str = field(repr=False)
+    version: str
+
+
+class SecretBackend(Protocol):
+    """An opened store of secrets."""
+
+    async def read(self, path: str, key: str | None, /) -> SecretValue:
+        """The secret at `path`, or the member `key` of it.
+
+        Raises a `GatewayError` with the code `secret_not_found`, `secret_denied` or `secret_unavailable`, whose message
+        never holds a value.
+        """
         ...

@@ -6,17 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
-import httpx2
-from openai import AsyncOpenAI
 from pydantic import Field
 
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import ModelRequest, Provider
 from headgate.core.scalars import Duration, Secret
-from headgate.providers.openai_client import errors, open_client, post
 from headgate.providers.openai_turn import Turn
 from headgate.providers.openai_wire import encode_request
-from headgate.providers.remote import Remote, RemoteSpec
+from headgate.providers.remote import Line, Remote, RemoteSpec, load
 
 BASE_URL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-6.2-sol"
@@ -37,10 +34,11 @@ class OpenAiSpec(RemoteSpec):
 class OpenAi(Remote):
     """An opened provider of kind `openai`; `name` is its name in the manifest."""
 
-    def __init__(self, spec: OpenAiSpec, name: str, client: AsyncOpenAI, scrub: Callable[[str], str]) -> None:
-        super().__init__(spec, spec.model or DEFAULT_MODEL, errors(scrub))
+    path = "/responses"
+
+    def __init__(self, spec: OpenAiSpec, name: str, line: Line, scrub: Callable[[str], str]) -> None:
+        super().__init__(spec, spec.model or DEFAULT_MODEL, line)
         self._name = name
-        self._client = client
         self._scrub = scrub
 
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Turn]:
@@ -48,15 +46,13 @@ class OpenAi(Remote):
         body = encode_request(request, provider=self._name, max_tokens=spec.max_output_tokens, thinking=spec.thinking)
         return body, Turn(self._name, request, overrides=spec.prices, scrub=self._scrub)
 
-    async def _post(self, body: bytes) -> httpx2.Response:
-        return await post(self._client, "/responses", body)
-
 
 @contextlib.asynccontextmanager
 async def open_openai(spec: OpenAiSpec, env: Env) -> AsyncIterator[OpenAi]:
     """Opens the provider: one client with its connection pool, closed at the end."""
-    async with open_client(spec.api_key, spec.base_url, spec.extra_headers) as client:
-        yield OpenAi(spec, env.name, client, env.scrub)
+    sdk = await load("headgate.providers.openai_client")
+    async with sdk.connect(spec.api_key, spec.base_url, spec.extra_headers, env.scrub) as line:
+        yield OpenAi(spec, env.name, line, env.scrub)
 
 
 KIND: Kind[OpenAiSpec, Provider] = Kind(

@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Literal
 
-import httpx2
-from openai import AsyncOpenAI
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -16,9 +14,8 @@ from headgate.core.ports import ModelRequest, Provider
 from headgate.core.scalars import Duration, Secret
 from headgate.providers.openai_chat_turn import Turn
 from headgate.providers.openai_chat_wire import encode_request
-from headgate.providers.openai_client import errors, open_client, post
 from headgate.providers.openai_presets import PLAIN, PRESETS, Preset
-from headgate.providers.remote import Remote, RemoteSpec
+from headgate.providers.remote import Line, Remote, RemoteSpec, load
 
 
 def _known(name: str) -> str:
@@ -70,11 +67,12 @@ class OpenAiChatSpec(RemoteSpec):
 class OpenAiChat(Remote):
     """An opened provider of kind `openai_chat`; `name` is its name in the manifest."""
 
-    def __init__(self, spec: OpenAiChatSpec, name: str, client: AsyncOpenAI, scrub: Callable[[str], str]) -> None:
-        super().__init__(spec, spec.model, errors(scrub))
+    path = "/chat/completions"
+
+    def __init__(self, spec: OpenAiChatSpec, name: str, line: Line, scrub: Callable[[str], str]) -> None:
+        super().__init__(spec, spec.model, line)
         self._server = spec.server
         self._name = name
-        self._client = client
         self._scrub = scrub
 
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Turn]:
@@ -83,17 +81,15 @@ class OpenAiChat(Remote):
         body = encode_request(request, provider=self._name, preset=server, max_tokens=limit, thinking=thinking)
         return body, Turn(self._name, request, overrides=spec.prices, server=server, scrub=self._scrub)
 
-    async def _post(self, body: bytes) -> httpx2.Response:
-        return await post(self._client, "/chat/completions", body)
-
 
 @contextlib.asynccontextmanager
 async def open_openai_chat(spec: OpenAiChatSpec, env: Env) -> AsyncIterator[OpenAiChat]:
     """Opens the provider: one client with its connection pool, closed at the end."""
     server = spec.server
     headers = {**server.headers, **spec.extra_headers}
-    async with open_client(spec.api_key, spec.base_url or server.base_url, headers) as client:
-        yield OpenAiChat(spec, env.name, client, env.scrub)
+    sdk = await load("headgate.providers.openai_client")
+    async with sdk.connect(spec.api_key, spec.base_url or server.base_url, headers, env.scrub) as line:
+        yield OpenAiChat(spec, env.name, line, env.scrub)
 
 
 KIND: Kind[OpenAiChatSpec, Provider] = Kind(

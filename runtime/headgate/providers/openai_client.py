@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
 import httpx2
@@ -19,10 +20,40 @@ from headgate.providers.openai_errors import refusal
 from headgate.providers.remote import HEADERS, Errors, transport
 
 
-def open_client(api_key: str | None, base_url: str, headers: Mapping[str, str]) -> AsyncOpenAI:
-    """A client that takes nothing from the environment but proxies and certificate authorities.
+class OpenAiLine:
+    """One SDK client with its connection pool."""
 
-    Without a key no `Authorization` is sent. Use it as a context manager: leaving closes its connections.
+    def __init__(self, client: AsyncOpenAI, scrub: Callable[[str], str]) -> None:
+        self._client = client
+        self.errors = Errors(APIStatusError, APIConnectionError, lambda error: refusal(error, scrub))
+
+    async def post(self, path: str, body: bytes, /) -> httpx2.Response:
+        """Sends a request that is answered with a stream, and gives the raw answer."""
+        return cast(
+            httpx2.Response,
+            await self._client.post(
+                path,
+                cast_to=httpx2.Response,
+                content=body,
+                options={"headers": {**HEADERS, **self._credential()}},
+                stream=True,
+                stream_cls=AsyncStream[Any],
+            ),
+        )
+
+    def _credential(self) -> dict[str, Any]:
+        """What tells the SDK that a missing credential is meant; nothing when the key or a header is one."""
+        named = any(name.lower() == "authorization" for name in self._client._custom_headers)
+        return {} if self._client.api_key or named else {"Authorization": Omit()}
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    api_key: str | None, base_url: str, headers: Mapping[str, str], scrub: Callable[[str], str]
+) -> AsyncIterator[OpenAiLine]:
+    """A client that takes nothing from the environment but proxies and certificate authorities; closed at the end.
+
+    Without a key no `Authorization` is sent.
     """
     client = AsyncOpenAI(
         # Every argument that is None would be looked up in the environment.
@@ -41,30 +72,5 @@ def open_client(api_key: str | None, base_url: str, headers: Mapping[str, str]) 
     # The constructor adds OPENAI_CUSTOM_HEADERS to whatever headers it is given, and has no switch against that.
     client._custom_headers = dict(headers)
     client._ambient_authorizations = frozenset()
-    return client
-
-
-def _credential(client: AsyncOpenAI) -> dict[str, Any]:
-    """What tells the SDK that a missing credential is meant; nothing when the key or a header is one."""
-    named = any(name.lower() == "authorization" for name in client._custom_headers)
-    return {} if client.api_key or named else {"Authorization": Omit()}
-
-
-async def post(client: AsyncOpenAI, path: str, body: bytes) -> httpx2.Response:
-    """Sends a request that is answered with a stream, and gives the raw answer."""
-    return cast(
-        httpx2.Response,
-        await client.post(
-            path,
-            cast_to=httpx2.Response,
-            content=body,
-            options={"headers": {**HEADERS, **_credential(client)}},
-            stream=True,
-            stream_cls=AsyncStream[Any],
-        ),
-    )
-
-
-def errors(scrub: Callable[[str], str]) -> Errors:
-    """The SDK's exceptions, with messages that `scrub` has cleaned."""
-    return Errors(APIStatusError, APIConnectionError, lambda error: refusal(error, scrub))
+    async with client:
+        yield OpenAiLine(client, scrub)

@@ -11,7 +11,8 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Protocol
 
 import aiohttp
 import httpx2
@@ -20,6 +21,7 @@ from pydantic import Field
 from headgate.core.errors import ProviderError
 from headgate.core.ports import ModelEvent, ModelRequest, TextChunk, ThinkingChunk, TurnDone
 from headgate.core.scalars import Duration
+from headgate.providers.deadline import Silence
 from headgate.providers.failures import unavailable
 from headgate.providers.prices import Price
 from headgate.providers.settings import ProviderSpec, Thinking
@@ -87,48 +89,69 @@ class Errors:
     refusal: Callable[[Any], ProviderError]
 
 
+class Line(Protocol):
+    """An open connection pool behind an SDK, which adds credentials and headers and does the transport."""
+
+    @property
+    def errors(self) -> Errors:
+        """What `post` may raise."""
+        ...
+
+    async def post(self, path: str, body: bytes, /) -> httpx2.Response:
+        """Sends a request that is answered with a stream, and gives the raw answer."""
+        ...
+
+
+async def load(module: str) -> Any:
+    """The module of this family that holds an SDK, imported when the first provider that needs it is opened.
+
+    An SDK costs tens of MB and up to a second: trees without it, and `headgate validate`, should not pay. The import
+    runs in a thread, because a reload must not hold up streams.
+    """
+    return await asyncio.to_thread(import_module, module)
+
+
 class Remote(ABC):
-    """An opened provider that is asked over HTTP; a leaf says how a request is written and where it is sent."""
+    """An opened provider that is asked over HTTP; a leaf says how a request is written and to which path it goes."""
 
     demo = False
+    path: ClassVar[str]
 
-    def __init__(self, spec: RemoteSpec, default_model: str, errors: Errors) -> None:
+    def __init__(self, spec: RemoteSpec, default_model: str, line: Line) -> None:
         self._spec = spec
-        self._errors = errors
+        self._line = line
         self.default_model = default_model
 
     @abstractmethod
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Reader]:
         """The JSON body of the request, and the reader of its answer."""
 
-    @abstractmethod
-    async def _post(self, body: bytes) -> httpx2.Response:
-        """Sends the request through the SDK, whose exceptions pass."""
-
     async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
         """Yields the turn as it arrives. One request, no retry; closing the iterator closes the connection."""
         self._spec.require(request.model, self.default_model)
         body, reader = self._prepare(request)
         response = await self._begin(body)
+        silence = Silence(self._spec.stall_timeout)
         try:
             _require_stream(response)
             events = Events()
             async with contextlib.aclosing(response.aiter_bytes()) as chunks:
-                while not reader.done and (chunk := await self._chunk(chunks, reader)) is not None:
+                while not reader.done and (chunk := await self._chunk(chunks, reader, silence)) is not None:
                     for data in _complete(events, chunk):
                         for event in reader.take(data):
                             yield event
                 await _drain(chunks)
         finally:
+            silence.close()
             await response.aclose()
         yield reader.result()
 
     async def _begin(self, body: bytes) -> httpx2.Response:
         """Sends the request and waits for the head of a successful answer."""
-        errors, seconds = self._errors, self._spec.timeout
+        errors, seconds = self._line.errors, self._spec.timeout
         try:
             async with asyncio.timeout(seconds):
-                return await self._post(body)
+                return await self._line.post(self.path, body)
         except TimeoutError:
             raise unavailable("provider_timeout", f"the provider did not answer within {seconds:g} s") from None
         except errors.status as error:
@@ -137,11 +160,14 @@ class Remote(ABC):
             # The SDKs have no time limits here; what they call a timeout is a connection that was refused, too.
             raise unavailable("provider_connection", "the provider could not be reached") from None
 
-    async def _chunk(self, chunks: AsyncGenerator[bytes, None], reader: Reader) -> bytes | None:
+    async def _chunk(self, chunks: AsyncGenerator[bytes, None], reader: Reader, silence: Silence) -> bytes | None:
         """The next bytes of the stream; when they do not come, None after a whole turn and an error before."""
         seconds = self._spec.stall_timeout
         try:
-            async with asyncio.timeout(min(seconds, _TAIL) if reader.whole else seconds):
+            if reader.whole:
+                async with asyncio.timeout(min(seconds, _TAIL)):
+                    return await anext(chunks)
+            with silence:
                 return await anext(chunks)
         except TimeoutError:
             error = unavailable("provider_stalled", f"the provider sent nothing for {seconds:g} s")

@@ -58,6 +58,7 @@ def _info(edge: Edge, plan: AgentPlan, principal: Principal) -> dict[str, Any]:
         "max_turns": shaped.spec.max_turns,
         "timeout_s": shaped.spec.timeout,
         "budget_usd": shaped.spec.budget_usd,
+        "budget_tokens": shaped.spec.budget_tokens,
         "context_file_count": len(spec.context),
     }
 

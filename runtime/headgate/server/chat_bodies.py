@@ -9,7 +9,7 @@ import json
 from typing import Any, TypeVar
 
 from litestar.response.base import ASGIResponse
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from headgate.server.wire import answer
 
@@ -50,7 +50,7 @@ def read(model: type[B], body: bytes, content_type: str | None) -> B:
     if not body:
         raise Refused([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}], 422)
     try:
-        return TypeAdapter(model).validate_python(_value(body, content_type), from_attributes=True)
+        return model.model_validate(_value(body, content_type), from_attributes=True)
     except ValidationError as error:
         raise Refused([_fault(each) for each in error.errors(include_url=False)], 422) from None
 

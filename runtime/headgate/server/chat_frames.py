@@ -30,7 +30,11 @@ HEADERS: Mapping[str, str] = {
 }
 TURNS_NOTE = "\n\n[Sub-agent reached maximum turn limit]"
 _BUDGET_NOTE = "\n\n[Budget limit reached: ${cost:.4f} >= ${budget:.4f}]"
-_NOTES = re.compile(r"\s*\[(?:Sub-agent reached maximum turn limit|Budget limit reached: \$[\d.]+ >= \$[\d.]+)\]\s*\Z")
+_TOKENS_NOTE = "\n\n[Budget limit reached: {tokens} >= {budget} tokens]"
+_NOTES = re.compile(
+    r"\s*\[(?:Sub-agent reached maximum turn limit"
+    r"|Budget limit reached: (?:\$[\d.]+ >= \$[\d.]+|\d+ >= \d+ tokens))\]\s*\Z"
+)
 
 
 def frame(kind: str, **members: Any) -> bytes:
@@ -120,6 +124,8 @@ def _limit(event: RunCompleted) -> bytes:
     if event.outcome == "max_turns":
         reached = frame("max_turns_reached", turn_count=limit["turns"] + 1, max_turns=limit["max_turns"])
         return reached + frame("text_delta", text=TURNS_NOTE)
+    if event.outcome == "budget" and limit["limit"] == "budget_tokens":  # `budget_exceeded` speaks of USD alone
+        return frame("text_delta", text=_TOKENS_NOTE.format(tokens=limit["tokens"], budget=limit["budget"]))
     if event.outcome == "budget":
         note = _BUDGET_NOTE.format(cost=limit["cost"], budget=limit["budget"])
         exceeded = frame("budget_exceeded", total_cost=round(limit["cost"], 4), budget=limit["budget"])

@@ -15,7 +15,7 @@ from headgate.manifest.diagnostics import Diagnostic
 
 Located = Iterator[Diagnostic]
 
-_SCALED = ("max_turns", "timeout", "budget_usd")
+_SCALED = ("max_turns", "timeout", "budget_usd", "budget_tokens")
 
 
 def check_default_agent(draft: Draft) -> Located:
