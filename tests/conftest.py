@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests import workshop
 
-import workshop
 from headgate.testing.harness import agent_md, gateway_toml, write_tree
 
 Tree = Callable[..., Path]

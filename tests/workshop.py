@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.core.context import ToolContext
 from headgate.core.errors import ToolError
-from waiting import until
+from tests.waiting import until
 
 gates: dict[str, asyncio.Event] = {}
 entered: list[str] = []

@@ -99,7 +99,7 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
         address.host = place.host or server.host
         ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
         await _tidy(ledger)
-        host = Host(ledger, snapshot)
+        host = Host(ledger, snapshot, state)
         stack.push_async_callback(host.stop, 0)
         reloader.attach(host)
         edge = Edge(host, reloader, Tokens(_signing(host, session_secret(state))), keepalive)

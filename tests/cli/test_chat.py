@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.console import Console, console, headgate
-from cli.trees import KEYS, anthropic, tree
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.anthropic_replies import failing, text, turn
 from headgate.testing.harness import agent_md, live
+from tests.cli.console import Console, console, headgate
+from tests.cli.trees import KEYS, anthropic, tree
 
 PASTED = "\x1b[200~{}\x1b[201~"
 """What a terminal sends for a text that is pasted (xterm's bracketed paste)."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cli.console import Done, console, headgate
-from cli.trees import KEYS, anthropic, tree
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.anthropic_replies import failing, text, tool, turn
 from headgate.testing.harness import live
+from tests.cli.console import Done, console, headgate
+from tests.cli.trees import KEYS, anthropic, tree
 
 
 def report(done: Done) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_validate import run
+from tests.cli.test_validate import run
 
 NAMES = ("gateway", "agent", "tool")
 

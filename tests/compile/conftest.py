@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compile.probes import AGENT, GATEWAY, SCRIPTED, Bench, probe
+from tests.compile.probes import AGENT, GATEWAY, SCRIPTED, Bench, probe
 
 
 @pytest.fixture

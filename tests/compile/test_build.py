@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from compile.probes import GATEWAY, SCRIPTED, Bench, done, probe
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.plan import Snapshot
+from tests.compile.probes import GATEWAY, SCRIPTED, Bench, done, probe
 
 
 def _values(snapshot: Snapshot) -> dict[tuple[str, str], object]:

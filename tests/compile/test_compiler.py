@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compile.probes import AGENT, GATEWAY, SCRIPTED, Bench, probe
 from headgate.compile.compiler import Compiler
 from headgate.compile.diff import NOTHING, Difference, difference
 from headgate.kinds import DEFAULT_KINDS
 from headgate.testing.harness import write_tree
-from manifests.golden import FOLDER, KINDS
+from tests.compile.probes import AGENT, GATEWAY, SCRIPTED, Bench, probe
+from tests.manifests.golden import FOLDER, KINDS
 
 
 def test_an_unchanged_file_is_not_read_again(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.manifest.diagnostics import render_text
-from manifests.golden import Case, cases
+from tests.manifests.golden import Case, cases
 
 CASES = cases()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from headgate.compile.compiler import Compiled, Compiler
 from headgate.manifest.parsers import parse
 from headgate.manifest.tree import Tree, revision_of, scan
-from manifests.golden import FOLDER, KINDS
+from tests.manifests.golden import FOLDER, KINDS
 
 SAMPLE = scan(FOLDER / "sample", ["demo.script.yaml", "context/rules.md"])
 YAML_FILES = [path for path in SAMPLE.files if path.endswith(".yaml")] + ["agents/first.md"]

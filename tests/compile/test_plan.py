@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from compile.probes import GATEWAY, SCRIPTED, Bench, done
 from headgate.compile.plan import AgentPlan
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.messages import Message, Text
 from headgate.core.ports import ModelRequest, Restarted, TurnDone
+from tests.compile.probes import GATEWAY, SCRIPTED, Bench, done
 
 SHAPED = """---
 description: Helps.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from compile.probes import Bench, done
 from headgate.compile.prompt import Prompt, compile_prompt
 from headgate.manifest.source import Document
+from tests.compile.probes import Bench, done
 
 
 def _fragment(text: str) -> tuple[Document, str]:

@@ -16,7 +16,7 @@ from headgate.compile.schema import render, schemas
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.parsers import parse
 from headgate.manifest.tree import role
-from manifests.golden import FOLDER, KINDS, SMALLEST, Case, cases
+from tests.manifests.golden import FOLDER, KINDS, SMALLEST, Case, cases
 
 ROOT = FOLDER.parent.parent
 COMMITTED = {

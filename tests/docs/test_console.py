@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.pages import ROOT, Block, blocks, having, name
 from headgate.testing.harness import Live, live
+from tests.docs.pages import ROOT, Block, blocks, having, name
 
 TREE = ("gateway.toml", "agents", "tools", "fragments", "context", "demo.script.yaml", "schemas")
 SHOWN = "http://127.0.0.1:8000"

@@ -8,7 +8,6 @@ from functools import reduce
 
 import click
 
-from docs.pages import ROOT
 from headgate.cli import cli
 from headgate.compile.specs import Gateway
 from headgate.core.messages import CODES as TOOL_CODES
@@ -17,6 +16,7 @@ from headgate.manifest.diagnostics import CODES
 from headgate.server import chat_frames
 from headgate.server.app import ROUTES
 from headgate.settings import Settings
+from tests.docs.pages import ROOT
 
 
 def page(name: str) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs.pages import ROOT
+from tests.docs.pages import ROOT
 
 
 def run(script: Path, *args: str) -> subprocess.CompletedProcess[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from docs.pages import Block, blocks, having, name
 from headgate.compile.compiler import Compiler
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.testing.harness import write_tree
+from tests.docs.pages import Block, blocks, having, name
 
 GATEWAY = """\
 version = 1

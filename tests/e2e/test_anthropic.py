@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from conftest import Tree
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.anthropic_replies import Reply, error, failing, text, thinking, tool, turn
 from headgate.testing.harness import Live, live, spoken
+from tests.conftest import Tree
 
 LOOK = turn(thinking("I add.", signature="signed"), text("Adding. "), tool("add", {"a": 1, "b": 2}, id="toolu_1"))
 BOTH = turn(tool("add", {"a": 1, "b": 2}, id="toolu_1"), tool("add", {"a": 3, "b": 4}, id="toolu_2"))

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import workshop
-from conftest import Tree
 from headgate.boot import Place, open_gateway
 from headgate.engine.reload import BootError
 from headgate.testing.harness import KEY, Live, agent_md, gateway_toml, live, spoken
-from waiting import until
+from tests import workshop
+from tests.conftest import Tree
+from tests.waiting import until
 
 WORDS = " ".join(f"word{n}" for n in range(120))
 SLOW = f"- {{when: {{user_contains: slow}}, delay: 20ms, text: '{WORDS}'}}\n- {{text: first}}\n"

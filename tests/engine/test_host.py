@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import pytest
 
-import workshop
-from conftest import Tree
 from headgate.boot import Place, open_gateway
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Invalid, StoreError, Unavailable
@@ -19,7 +17,9 @@ from headgate.engine.host import Host
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.sessions import Session
 from headgate.testing.faulty_ledger import FaultyLedger
-from waiting import until
+from tests import workshop
+from tests.conftest import Tree
+from tests.waiting import until
 
 SCRIPT = """
 - {when: {user_contains: tool}, call: wait, args: {name: tool}}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic_core import PydanticCustomError
 
-from expressions.calls import ANY, TYPED
 from headgate.core.scalars import Interpolated
 from headgate.expressions.cel import FUNCTIONS, MAX_SOURCE
 from headgate.expressions.cel_types import Declarations
 from headgate.expressions.condition import Condition
+from tests.expressions.calls import ANY, TYPED
 
 
 def fault(text: str, scope: Declarations = ANY) -> PydanticCustomError:

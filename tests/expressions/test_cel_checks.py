@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic_core import PydanticCustomError
 
-from expressions.calls import AFTER, ANY, SCHEMA, TYPED, asked
 from headgate.expressions.cel_types import Declarations
 from headgate.expressions.condition import Condition
+from tests.expressions.calls import AFTER, ANY, SCHEMA, TYPED, asked
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from expressions.calls import AFTER, ANY, TYPED, asked, outcome
 from headgate.expressions.cel_types import Declarations
 from headgate.expressions.condition import Condition, Text
+from tests.expressions.calls import AFTER, ANY, TYPED, asked, outcome
 
 _NAMES = st.sampled_from(
     [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic_core import PydanticCustomError
 
-from expressions.calls import ANY, asked
 from headgate.expressions.condition import Condition, ConditionError
+from tests.expressions.calls import ANY, asked
 
 
 @pytest.mark.parametrize(

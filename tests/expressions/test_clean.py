@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from expressions.calls import SCHEMA, asked
 from headgate.expressions.clean import MAX_CONTEXT, MAX_DEPTH, Cleaner
 from headgate.expressions.values import NotJsonError, TooLargeError
+from tests.expressions.calls import SCHEMA, asked
 
 
 class Word(str):

@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from expressions.calls import AFTER, ANY, SCHEMA, TYPED, asked, outcome
 from headgate.expressions.condition import Condition, ConditionError, ConditionText, Text, TextText
+from tests.expressions.calls import AFTER, ANY, SCHEMA, TYPED, asked, outcome
 
 ARGS: dict[str, Any] = {"amount": 150, "account": "ACME", "tags": ["a", "b"], "count": 3, "note": None}
 

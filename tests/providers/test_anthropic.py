@@ -15,8 +15,8 @@ from headgate.core.messages import Message, Opaque, Text, Thinking, ToolCall
 from headgate.core.ports import Provider, TextChunk, ThinkingChunk, TurnDone
 from headgate.testing import anthropic_replies as replies
 from headgate.testing.anthropic_api import AnthropicApi
-from providers.conftest import Open
-from providers.samples import MODEL, TOOL, answer, ask, failure, finish, play, user
+from tests.providers.conftest import Open
+from tests.providers.samples import MODEL, TOOL, answer, ask, failure, finish, play, user
 
 WHOLE = replies.turn(
     replies.thinking("Let me ", "see."),

@@ -11,7 +11,7 @@ from headgate.core.messages import File, Image, Message, Opaque, Text, Thinking,
 from headgate.core.ports import ModelRequest, ToolDefinition
 from headgate.providers.anthropic_wire import DEFAULT_MAX_TOKENS, encode_request, opaque_thought
 from headgate.testing.anthropic_rules import breakpoints, complaint
-from providers.samples import MODEL, TOOL, answer, ask, assistant, call, user
+from tests.providers.samples import MODEL, TOOL, answer, ask, assistant, call, user
 
 CACHED = {"type": "ephemeral"}
 

@@ -16,7 +16,7 @@ from headgate.providers.settings import Retry
 from headgate.testing import anthropic_replies as replies
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.pauses import NoPauses
-from providers.samples import ask, assistant, failure, play, user
+from tests.providers.samples import ask, assistant, failure, play, user
 
 DONE = TurnDone(Message("assistant", (Text("ok"),)), Usage(1, 1), "end", "m")
 

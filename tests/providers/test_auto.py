@@ -9,8 +9,8 @@ import pytest
 from headgate.core.errors import ConfigError
 from headgate.providers import PROVIDERS
 from headgate.providers.auto import AutoSpec, choose
-from providers.conftest import Open
-from providers.samples import ask, finish, user
+from tests.providers.conftest import Open
+from tests.providers.samples import ask, finish, user
 
 FULL = {
     "kind": "auto",

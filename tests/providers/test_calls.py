@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.messages import Opaque, ToolCall
 from headgate.providers.calls import CallIds, read_call
-from providers.samples import ask, assistant, call, user
+from tests.providers.samples import ask, assistant, call, user
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from headgate.testing import openai_replies
 from headgate.testing.anthropic_api import AnthropicApi, Received
 from headgate.testing.openai_api import OpenAiApi
 from headgate.testing.provider_kit import CONTRACTS, Bench, Contract
-from providers.conftest import Open
-from providers.samples import ask, user
+from tests.providers.conftest import Open
+from tests.providers.samples import ask, user
 
 TURNS = [
     {"when": {"user_contains": "plain"}, "thinking": "well", "text": "two words"},

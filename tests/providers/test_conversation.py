@@ -14,8 +14,8 @@ from headgate.core.ports import ModelEvent, Provider, TextChunk, ThinkingChunk, 
 from headgate.testing import anthropic_replies, openai_replies
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.openai_api import OpenAiApi
-from providers.conftest import Open
-from providers.samples import TOOL, ask, play, user
+from tests.providers.conftest import Open
+from tests.providers.samples import TOOL, ask, play, user
 
 CALLS = (("lookup", {"q": "ACME"}), ("lookup", {"q": "Zürich"}))
 MODEL = "gpt-6-sol"

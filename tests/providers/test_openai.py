@@ -13,8 +13,8 @@ from headgate.core.messages import Message, Text, ToolCall
 from headgate.core.ports import Provider, TextChunk, ThinkingChunk, TurnDone
 from headgate.testing import openai_replies as replies
 from headgate.testing.openai_api import OpenAiApi
-from providers.conftest import Open
-from providers.samples import TOOL, answer, ask, failure, finish, play, user
+from tests.providers.conftest import Open
+from tests.providers.samples import TOOL, answer, ask, failure, finish, play, user
 
 KINDS = ["openai", "openai_chat"]
 BEFORE_TEXT = {"openai": 4, "openai_chat": 2}

@@ -15,7 +15,7 @@ from headgate.providers.openai_presets import PRESETS
 from headgate.testing import openai_replies as replies
 from headgate.testing.openai_replies import Reply
 from headgate.testing.openai_streams import chat
-from providers.samples import ask, assistant, call, user
+from tests.providers.samples import ask, assistant, call, user
 
 MODEL = "llama"
 

@@ -12,7 +12,7 @@ from headgate.core.ports import ModelRequest
 from headgate.providers.openai_chat_wire import UNSIGNED, encode_request, opaque_details, opaque_field
 from headgate.providers.openai_presets import PLAIN, PRESETS
 from headgate.testing.openai_rules import chat_complaint
-from providers.samples import TOOL, answer, ask, assistant, call, user
+from tests.providers.samples import TOOL, answer, ask, assistant, call, user
 
 MODEL = "llama"
 

@@ -9,8 +9,8 @@ import pytest
 from headgate.core.ports import Provider
 from headgate.testing import openai_replies as replies
 from headgate.testing.openai_api import OpenAiApi
-from providers.conftest import Open
-from providers.samples import ask, failure, finish
+from tests.providers.conftest import Open
+from tests.providers.samples import ask, failure, finish
 
 HELLO = replies.turn(replies.text("a", "b"))
 

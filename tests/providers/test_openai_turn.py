@@ -14,7 +14,7 @@ from headgate.providers.openai_turn import Turn
 from headgate.testing import openai_replies as replies
 from headgate.testing.openai_replies import Reply
 from headgate.testing.openai_streams import responses
-from providers.samples import ask, assistant, call, user
+from tests.providers.samples import ask, assistant, call, user
 
 GPT = "gpt-6-sol"
 REQUEST = ask(model=GPT)

@@ -11,7 +11,7 @@ from headgate.core.messages import File, Image, Message, Opaque, Text, Thinking,
 from headgate.core.ports import ModelRequest, ToolDefinition
 from headgate.providers.openai_wire import encode_request, opaque_phase, opaque_reasoning
 from headgate.testing.openai_rules import responses_complaint
-from providers.samples import TOOL, answer, ask, assistant, call, user
+from tests.providers.samples import TOOL, answer, ask, assistant, call, user
 
 GPT = "gpt-6-sol"
 ITEM = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "e", "status": None, "content": None}

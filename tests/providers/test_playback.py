@@ -10,7 +10,7 @@ import pytest
 from headgate.core.messages import Message, Text
 from headgate.providers.playback import cue
 from headgate.providers.script import parse_script
-from providers.samples import answer, assistant, call, user
+from tests.providers.samples import answer, assistant, call, user
 
 SAID = assistant(Text("..."))
 CALLED = assistant(call())

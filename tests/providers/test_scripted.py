@@ -16,8 +16,8 @@ from headgate.providers.attempts import Attempts, Candidate
 from headgate.providers.scripted import ScriptedSpec
 from headgate.providers.settings import Retry
 from headgate.testing.pauses import NoPauses
-from providers.conftest import Open
-from providers.samples import answer, ask, assistant, call, failure, finish, play, user
+from tests.providers.conftest import Open
+from tests.providers.samples import answer, ask, assistant, call, failure, finish, play, user
 
 SCRIPT = b"""# what the demo says
 - when: {user_contains: plan}

@@ -20,10 +20,12 @@ class Store:
         self.broken = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.began = asyncio.Event()
 
     async def load(self, path: str) -> Content:
         """The next value."""
         self.loads += 1
+        self.began.set()
         await self.gate.wait()
         if self.broken:
             raise SecretUnavailable("down")
@@ -53,8 +55,7 @@ async def test_readers_at_the_same_time_share_one_load() -> None:
     store.gate.clear()
     backend = store.backend(0)
     reads = [asyncio.create_task(backend.read("x", key)) for key in "abab"]
-    while not store.loads:
-        await asyncio.sleep(0)
+    await store.began.wait()
     store.gate.set()
     assert [each.value for each in await asyncio.gather(*reads)] == ["a1", "b1", "a1", "b1"]
     assert store.loads == 1
@@ -77,8 +78,7 @@ async def test_a_cancelled_reader_does_not_hinder_the_next() -> None:
     store.gate.clear()
     backend = store.backend(10)
     first, second = (asyncio.create_task(backend.read("x", "a")) for _ in range(2))
-    while not store.loads:
-        await asyncio.sleep(0)
+    await store.began.wait()
     first.cancel()
     store.gate.set()
     assert (await second).value == "a2"

@@ -6,9 +6,9 @@ import jwt
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
-from conftest import DEFAULT, Tree
 from headgate.server.app import ROUTES
 from headgate.testing.harness import KEY, Conversation, agent_md, gateway_toml, live, spoken
+from tests.conftest import DEFAULT, Tree
 
 WEAK = '[auth.keys.weak]\nkey = "a-key-without-rights"\nscopes = ["other:thing"]\n'
 OTHER = '[auth.keys.guest]\nkey = "the-key-of-a-guest"\nagents = ["other"]\n'

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from headgate.testing.harness import KEY, Live, agent_md, gateway_toml, live, write_tree
-from server.seed_contract import APPROVAL, CASES, CHAT, RESULT, TURN, Case
+from tests.server.seed_contract import APPROVAL, CASES, CHAT, RESULT, TURN, Case
 
 LEFT_OUT = {
     "approval_": "the endpoints of approvals and client tools are not in this build",

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import workshop
-from conftest import Tree
 from headgate.server.protocol import LARGEST_HEAD
 from headgate.testing.harness import KEY, Live, live
-from waiting import until
+from tests import workshop
+from tests.conftest import Tree
+from tests.waiting import until
 
 HI = {"messages": [{"role": "user", "content": "hi"}]}
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import workshop
-from conftest import Tree
 from headgate.testing.harness import Conversation, Live, live
-from waiting import until
+from tests import workshop
+from tests.conftest import Tree
+from tests.waiting import until
 
 COMPLETE = (
     rb'{"type":"stream_complete","usage":{"input_tokens":\d+,"output_tokens":\d+,"cache_creation_input_tokens":0,'

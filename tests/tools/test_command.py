@@ -15,7 +15,7 @@ from headgate.core.errors import ConfigError
 from headgate.core.messages import Text
 from headgate.core.ports import Annotations
 from headgate.testing.tool_kit import Listener, check_definition, check_failure, check_result
-from tools.programs import command, python
+from tests.tools.programs import command, python
 
 ECHO = "import json, sys; print(json.dumps(sys.argv[1:]))"
 PRINT = "import sys; sys.stdout.write(sys.argv[1])"

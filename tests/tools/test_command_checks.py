@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from headgate.core.scalars import Interpolated
-from tools.programs import findings, spec
+from tests.tools.programs import findings, spec
 
 INPUT = {"type": "object", "properties": {"name": {"type": "string"}, "n": {}}, "required": ["n"]}
 

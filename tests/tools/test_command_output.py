@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headgate.testing.tool_kit import Listener
 from headgate.tools.command.output import CHUNK, TAIL, Stream
-from tools.programs import command, python
+from tests.tools.programs import command, python
 
 SECRET = "hunter22-" * 20
 

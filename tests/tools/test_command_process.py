@@ -13,7 +13,7 @@ import uvloop
 
 from headgate.core.errors import ToolError
 from headgate.testing.tool_kit import Listener, check_cancellation, check_failure, check_result
-from tools.programs import DEAF, FAMILY, STAY, children, command, descriptors, presence, python
+from tests.tools.programs import DEAF, FAMILY, STAY, children, command, descriptors, presence, python
 
 LEAVE = f"{FAMILY}s.recv(1); print('done', flush=True)"  # the program goes, its child stays
 WAIT = f"{FAMILY}p.wait()"

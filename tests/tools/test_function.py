@@ -21,7 +21,7 @@ from headgate.testing.tool_kit import (
 )
 from headgate.tools.function import KIND
 from headgate.tools.function.spec import FunctionSpec
-from tools import samples
+from tests.tools import samples
 
 PACKAGES = ("tools.samples", "tools.broken_import", "tools.broken_need", "tools.absent")
 

@@ -42,7 +42,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("source",): "GitOps sources",
     ("events",): "event webhooks",
     ("server", "compat"): "the seed-003 API",
-    ("reload", "require_tests"): "inline tests",
     ("reload", "probation"): "reload probation",
     ("auth", "oidc"): "OIDC",
     ("auth", "encryption_key"): "credentials encrypted at rest",
@@ -59,12 +58,10 @@ _AGENT: Mapping[tuple[str, ...], str] = {
     ("memory",): "memory",
     ("compaction",): "context compaction",
     ("output",): "structured output",
-    ("tests",): "inline tests",
     ("profiles", "*", "approvals"): "approvals",
 }
 _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
-    ("tests",): "inline tests",
 }
 GATEWAY = Planned(
     {**_GATEWAY, ("providers", "*", "preset"): "the openai_chat provider"},

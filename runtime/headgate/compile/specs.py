@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration, Name, Secret, Size
 from headgate.tools.schema import InputSchema
@@ -78,6 +79,8 @@ class Reload(Spec):
     """Whether an object that does not become ready in time stops the swap."""
     drain: Duration = 600.0
     """How long runs may go on with the revision that they started on."""
+    require_tests: bool = False
+    """Whether a revision whose inline tests fail is rejected."""
 
 
 class Boot(Spec):
@@ -252,3 +255,5 @@ class Agent(Spec):
     """How the request's `context.channel` shapes the run."""
     profiles: dict[Name, Profile] = {}
     """Stricter forms, chosen by the request's `context.profile` or by a key's `profile`."""
+    tests: tuple[AgentTest, ...] = ()
+    """Inline tests, which `headgate test` runs."""

@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from headgate.compile.fold import bind
 from headgate.compile.plan import AgentPlan, BoundTool
 from headgate.core.context import SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.events import Custom, Event, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
-from headgate.engine.hygiene import clean
+from headgate.engine import read_result
+from headgate.engine.hygiene import clean, cut, payload, wash
 from headgate.engine.recorder import Recorder
+from headgate.engine.spill import Spill
 from headgate.manifest.diagnostics import suggest
 
 log = structlog.get_logger("headgate.dispatch")
@@ -41,7 +44,8 @@ _CHUNK_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool."""
+    """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool; of a
+    result that is larger than `output_limit` bytes, `spill` keeps the whole."""
 
     plan: AgentPlan
     session: SessionInfo
@@ -49,17 +53,35 @@ class Dispatch:
     scrub: Callable[[str], str]
     withdrawn: Callable[[str], str | None]
     output_limit: int
+    spill: Spill
+
+    @property
+    def tools(self) -> Mapping[str, BoundTool]:
+        """What the model may call in its next turn."""
+        if not self.spill.kept:
+            return self.plan.tools
+        return {**self.plan.tools, read_result.NAME: bind(read_result.ReadResult(self.spill, self.output_limit))}
 
     async def call(self, call: ToolCall, step: int, *, cut: bool) -> ToolResult:
         """The cleaned result of one call; raises only on cancellation."""
-        tool = self.plan.tools.get(call.name)
+        tool = self.tools.get(call.name)
         refused = self._refused(call, tool, cut=cut)
         if refused is not None or tool is None:
             return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
-        return clean(await self._run(tool, call, step), self.scrub, self.output_limit)
+        return await self._fitted(call, wash(await self._run(tool, call, step), self.scrub, self.output_limit))
+
+    async def _fitted(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """The result within the limit; what was read back from the spill is not kept there again."""
+        data, own = payload(result), call.name == read_result.NAME
+        if len(data) <= self.output_limit + (read_result.NOTE if own else 0):
+            return result
+        kept = not own and await self.spill.keep(call.id, data)
+        return cut(result, data, self.output_limit, call.id if kept else None)
 
     def _refused(self, call: ToolCall, tool: BoundTool | None, *, cut: bool) -> ToolResult | None:
         if tool is None:
+            if call.name == read_result.NAME:
+                return failed("unknown_tool", "nothing is kept: results are kept until their run ends; make them again")
             guess = suggest(call.name, self.plan.tools)
             hint = f"did you mean {guess}?" if guess else f"available: {', '.join(self.plan.tools) or 'none'}"
             return failed("unknown_tool", f"there is no tool {call.name!r}; {hint}")

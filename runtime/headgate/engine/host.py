@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
+from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
-from headgate.core.errors import Invalid, NotFound, Unavailable
+from headgate.core.errors import Invalid, NotFound, Overloaded, Unavailable
 from headgate.engine.eventlog import EventLog
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.sessions import Session, Sessions
@@ -27,14 +29,14 @@ SCOPE = "chat"
 
 
 class Host:
-    """Runs agents of the live snapshot."""
+    """Runs agents of the live snapshot; `folder` is where large results of tools are kept."""
 
-    def __init__(self, ledger: Ledger, snapshot: Snapshot) -> None:
+    def __init__(self, ledger: Ledger, snapshot: Snapshot, folder: Path | None = None) -> None:
         self.ledger = ledger
         self.sessions = Sessions(ledger)
         self.snapshot = snapshot
         self.streams = Streams()
-        self._supervisor = Supervisor(ledger, self._withdrawn)
+        self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.runs: dict[str, Run] = {}
         self.draining = False
         self._idle = asyncio.Event()
@@ -44,16 +46,17 @@ class Host:
 
     # -- one turn ---------------------------------------------------------------------------------------------------
 
-    def check(self, order: Order) -> None:
-        """Raises the `RequestError` for which `submit` would refuse the order now."""
-        self._admit(self.snapshot)
+    def check(self, order: Order, session: Session | None = None) -> None:
+        """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
+        supersedes does not count."""
+        self._admit(self.snapshot, order, session)
         self._planned(self.snapshot, order)
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run; raises `RequestError` when it cannot be had, `StoreError` when it cannot
         be committed. A run whose caller is cancelled before it starts is cancelled too."""
         snapshot = self.snapshot
-        self._admit(snapshot)
+        self._admit(snapshot, order)
         plan, choice = self._planned(snapshot, order)
         run = Run(new_run_id(), order, snapshot.acquire(), plan, choice, EventLog(), session.id if session else "")
         self._hold(run)
@@ -75,7 +78,7 @@ class Host:
         """A run of a session that one connection streams (D2): raises `Conflict` while another does, and ends a run
         that nobody listens to any more; its steps stay."""
         session.require_idle()
-        self.check(order)
+        self.check(order, session)
         slot = self.streams.take(order.principal.key, self.snapshot.gateway.server.limits.streams_per_key)
         session.opening = True
         subscription = None
@@ -93,12 +96,19 @@ class Host:
             session.run.cancel(Ending("the conversation went on without this run"))
             await asyncio.wait([session.run.task])
 
-    def _admit(self, snapshot: Snapshot) -> None:
+    def _admit(self, snapshot: Snapshot, order: Order, session: Session | None = None) -> None:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        superseded = session.run if session is not None else None
         limit = snapshot.gateway.server.limits.runs
-        if len(self.runs) >= limit:
+        running = [run for run in self.runs.values() if run is not superseded]
+        if len(running) >= limit:
             raise Unavailable(f"{limit} runs are in progress already", code="too_many_runs", details={"retry_after": 1})
+        key, limit = order.principal.key, snapshot.gateway.limits.runs_per_key
+        if sum(run.order.principal.key == key for run in running) >= limit:
+            raise Overloaded(
+                f"key {key!r} has {limit} runs in progress already", code="too_many_runs", details={"retry_after": 1}
+            )
 
     def _planned(self, snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
         plan = snapshot.agents.get(order.agent)
@@ -177,7 +187,7 @@ class Host:
         if plan is None or principal is None:
             return f"agent {run.plan.name!r} is no longer offered"
         shaped = plan.shaped(principal, run.order.channel, run.order.profile or principal.profile)
-        return None if tool in shaped.tools else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
+        return None if tool in shaped.tools or tool in BUILT_IN else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

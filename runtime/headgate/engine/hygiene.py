@@ -26,23 +26,46 @@ _DEPTH = 64
 
 def clean(result: ToolResult, scrub: Callable[[str], str], limit: int) -> ToolResult:
     """The result as it may be shown; `limit` is in bytes of JSON or text."""
+    washed = wash(result, scrub, limit)
+    data = payload(washed)
+    return washed if len(data) <= limit else cut(washed, data, limit)
 
-    def wash(text: str) -> str:
+
+def wash(result: ToolResult, scrub: Callable[[str], str], limit: int) -> ToolResult:
+    """The result without secrets and without what no reader sees; only its error is cut to `limit`."""
+
+    def washed(text: str) -> str:
         return scrub(text).translate(_INVISIBLE).encode("utf-8", "replace").decode()
 
     try:
-        structured, meta = _walk(result.structured, wash, 0), _walk(result.meta, wash, 0)
-        details = _walk(result.error.details, wash, 0) if result.error else {}
+        structured, meta = _walk(result.structured, washed, 0), _walk(result.meta, washed, 0)
+        details = _walk(result.error.details, washed, 0) if result.error else {}
     except TypeError as error:
         return failed("invalid_result", f"the tool's result is not JSON: {error}")
-    content = tuple(Text(wash(part.text)) if isinstance(part, Text) else part for part in result.content)
+    content = tuple(Text(washed(part.text)) if isinstance(part, Text) else part for part in result.content)
     failure = None
     if result.error is not None:
-        message = _shortened(wash(result.error.message), limit)
+        message = _shortened(washed(result.error.message), limit)
         kept = details if len(encode(details)) <= limit else {}
-        failure = ErrorInfo(wash(result.error.code), message, result.error.retryable, kept)
-    washed = msgspec.structs.replace(result, structured=structured, content=content, error=failure, meta=meta)
-    return _cut(washed, limit)
+        failure = ErrorInfo(washed(result.error.code), message, result.error.retryable, kept)
+    return msgspec.structs.replace(result, structured=structured, content=content, error=failure, meta=meta)
+
+
+def payload(result: ToolResult) -> bytes:
+    """What counts towards the limit: the JSON of structured data, else the text."""
+    if result.structured is not None:
+        return encode(result.structured)
+    return "".join(part.text for part in result.content if isinstance(part, Text)).encode()
+
+
+def cut(result: ToolResult, data: bytes, limit: int, handle: str | None = None) -> ToolResult:
+    """The result with no more than the beginning of its payload, and a note that says so; `handle` names the rest."""
+    rest = tuple(part for part in result.content if not isinstance(part, Text))
+    note = f"[cut: {limit} of {len(data)} bytes are shown"
+    note += f"; read_result reads on, until this run ends, with handle {handle!r}]" if handle else "]"
+    head = Text(f"{data[:limit].decode('utf-8', 'ignore')}\n{note}")
+    held = {"bytes": len(data), "shown": limit, **({"handle": handle} if handle else {})}
+    return msgspec.structs.replace(result, structured=None, content=(head, *rest), meta={**result.meta, "cut": held})
 
 
 def _walk(value: Any, wash: Callable[[str], str], depth: int) -> Any:
@@ -60,20 +83,6 @@ def _walk(value: Any, wash: Callable[[str], str], depth: int) -> Any:
         case list() | tuple() | set() | frozenset():
             return [_walk(each, wash, depth + 1) for each in value]
     raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _cut(result: ToolResult, limit: int) -> ToolResult:
-    if result.structured is not None:
-        text = encode(result.structured).decode()
-    else:
-        text = "".join(part.text for part in result.content if isinstance(part, Text))
-    size = len(text.encode())
-    if size <= limit:
-        return result
-    rest = tuple(part for part in result.content if not isinstance(part, Text))
-    note = Text(_shortened(text, limit))
-    meta = {**result.meta, "cut": {"bytes": size, "shown": limit}}
-    return msgspec.structs.replace(result, structured=None, content=(note, *rest), meta=meta)
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,16 +19,21 @@ from headgate.engine.dispatch import Dispatch
 from headgate.engine.recorder import Recorder
 from headgate.engine.run import Ending, Run
 from headgate.engine.runner import AgentRunner
+from headgate.engine.spill import Spill
 from headgate.stores.records import Ledger
 
 log = structlog.get_logger("headgate.run")
 
 
 class Supervisor:
-    """Conducts runs; `withdrawn(run, tool)` says why the live revision no longer lets the run use the tool."""
+    """Conducts runs; `withdrawn(run, tool)` says why the live revision no longer lets the run use the tool, `folder` is where
+    large results are kept."""
 
-    def __init__(self, ledger: Ledger, withdrawn: Callable[[Run, str], str | None]) -> None:
+    def __init__(
+        self, ledger: Ledger, withdrawn: Callable[[Run, str], str | None], folder: Path | None = None
+    ) -> None:
         self._ledger = ledger
+        self._folder = folder
         self._withdrawn = withdrawn
 
     async def conduct(self, run: Run, messages: tuple[Message, ...]) -> None:
@@ -46,23 +52,23 @@ class Supervisor:
             await self._failed(run, recorder, error)
 
     async def _run(self, run: Run, recorder: Recorder, messages: tuple[Message, ...]) -> None:
-        runner = self._runner(run, recorder)
         clock = asyncio.timeout(run.plan.spec.timeout)
         try:
-            async with clock:
-                await runner.run(messages)
+            with Spill(self._folder, run.snapshot.gateway.limits.spill) as spill:
+                async with clock:
+                    await self._runner(run, recorder, spill).run(messages)
         except TimeoutError:
             if not clock.expired():
                 raise
             reason = f"the run did not end within {run.plan.spec.timeout:g} s"
             await recorder.fail(ErrorInfo("run_timeout", reason), "timeout")
 
-    def _runner(self, run: Run, recorder: Recorder) -> AgentRunner:
+    def _runner(self, run: Run, recorder: Recorder, spill: Spill) -> AgentRunner:
         order, snapshot = run.order, run.snapshot
         session = SessionInfo(run.session_id, order.principal.team, order.principal.key, order.channel)
         dispatch = Dispatch(
             run.plan, session, recorder, snapshot.scrub, partial(self._withdrawn, run),
-            snapshot.gateway.limits.tool_output,
+            snapshot.gateway.limits.tool_output, spill,
         )  # fmt: skip
         system = run.plan.prompt.render(_scope(run, session))
         return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id)

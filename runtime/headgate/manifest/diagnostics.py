@@ -39,6 +39,8 @@ CODES: dict[str, str] = {
     "HG1402": "An object is well-formed but cannot be opened.",
     "HG1403": "A change takes effect only after a restart.",
     "HG1404": "A setting is not secure.",
+    "HG1501": "An inline test failed.",
+    "HG1502": "An inline test cannot be run.",
 }
 """The stable codes: one sentence each. A code is never given another meaning."""
 

@@ -96,7 +96,7 @@ async def _authenticated(edge: Edge, header: str | None) -> tuple[Session, Princ
 async def _stream(edge: Edge, body: Chat, session: Session, principal: Principal) -> ASGIResponse:
     session.require_idle()  # a busy session is 409, whatever else is wrong
     order = _order(body, session, principal)
-    edge.host.check(order)
+    edge.host.check(order, session)
     problem = _unusable(body)
     if problem:
         return _only_error("invalid_request", problem)

@@ -12,6 +12,7 @@ from headgate.core.ports import Annotations
 from headgate.core.scalars import Duration, Name
 from headgate.expressions.shape import ShapeText
 from headgate.tools.schema import InputSchema
+from headgate.tools.trials import ToolTest
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a call may take when its manifest does not say."""
@@ -67,6 +68,8 @@ class ToolSpec(Spec):
     """How long one call may take; 30s if unstated."""
     output: ShapeText | None = None
     """A JMESPath expression that shapes the result."""
+    tests: tuple[ToolTest, ...] = ()
+    """Inline tests, which `headgate test` runs."""
 
     @property
     def input_schema(self) -> dict[str, Any]:

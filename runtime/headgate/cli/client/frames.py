@@ -52,8 +52,16 @@ class Frames:
             raise ValueError(f"a frame {kind!r} that lacks a member or has a wrong one: {error}") from None
 
     def text(self, frame: Frame) -> Event | None:
-        """A piece of the answer; after a limit it is the server's note about it, which is not the model's."""
-        return TextDelta(text=str(frame["text"])) if self._outcome == "success" else None
+        """A piece of the answer; after a limit it is the server's note about it, which is not the model's.
+
+        The budget in tokens has no frame of its own: its note is all there is.
+        """
+        text = str(frame["text"])
+        spent = _TOKENS.fullmatch(text)
+        if spent is not None:
+            self._outcome = "budget"
+            self._limit = {"limit": "budget_tokens", "tokens": int(spent[1]), "budget": int(spent[2])}
+        return TextDelta(text=text) if self._outcome == "success" else None
 
     def started(self, frame: Frame) -> Event:
         """A call; the first of its turn counts the turn."""

@@ -74,6 +74,8 @@ def ending(event: RunEnd) -> str:
         return f"{event.error.code}: {flat(event.error.message, 2000)}"
     if isinstance(event, RunCancelled):
         return f"{event.outcome}: {flat(event.reason, 2000)}"
+    if event.outcome == "budget" and limit["limit"] == "budget_tokens":
+        return f"budget: the answer took {limit['tokens']} tokens, the limit is {limit['budget']}"
     if event.outcome == "budget":
         return f"budget: the answer cost ${limit['cost']:.4f}, the limit is ${limit['budget']:g}"
     if event.outcome == "max_turns":

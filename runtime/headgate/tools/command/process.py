@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from headgate.tools.command.invocation import Invocation
 
@@ -26,6 +26,18 @@ _LAST = 1.0
 _TICK = 0.02
 
 Receive = Callable[[int, bytes], None]
+
+
+class Program(Protocol):
+    """One run of a program, or what stands in for one."""
+
+    async def run(self, invocation: Invocation, /) -> int:
+        """Runs it to its end and answers its exit status, negative for a signal."""
+        ...
+
+    def stop(self) -> None:
+        """Makes `run` end."""
+        ...
 
 
 class Process(asyncio.SubprocessProtocol):

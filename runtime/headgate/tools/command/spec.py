@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from headgate.core.scalars import Size
 from headgate.expressions.body import TemplateBody, TemplateScalar
 from headgate.tools.common import ToolSpec
+from headgate.tools.trials import ToolTest
 
 ExitStatus = Annotated[int, Field(ge=0, le=255)]
+
+
+class CommandTest(ToolTest):
+    """One call of the tool with canned output, and what must come of it; the program is not run."""
+
+    judged: ClassVar[tuple[str, ...]] = ("expect", "error", "argv", "stdin")
+
+    stdout: Any = ""
+    """What the program prints: a text, or a structure that is printed as JSON."""
+    stderr: str = ""
+    """What the program prints on standard error."""
+    exit: ExitStatus = 0
+    """The exit status."""
+    argv: tuple[str, ...] | None = None
+    """The program and its arguments, as they must be."""
+    stdin: Any = None
+    """What the program must be given to read."""
 
 
 class CommandSpec(ToolSpec):
@@ -38,3 +56,5 @@ class CommandSpec(ToolSpec):
     """How much is kept of standard output, and how much of each output is streamed; what is over is dropped."""
     ok_exit: Annotated[tuple[ExitStatus, ...], Field(min_length=1)] = (0,)
     """The exit statuses that are no failure."""
+    tests: tuple[CommandTest, ...] = ()
+    """Inline tests, which `headgate test` runs."""

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import functools
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from headgate.core.context import ToolContext
@@ -19,7 +19,7 @@ from headgate.core.scalars import size_text
 from headgate.tools.command.checks import check
 from headgate.tools.command.invocation import Invocation, Recipe, prepare
 from headgate.tools.command.output import Stream
-from headgate.tools.command.process import Process
+from headgate.tools.command.process import Process, Program, Receive
 from headgate.tools.command.spec import CommandSpec
 from headgate.tools.content import read_json, visible
 
@@ -42,14 +42,15 @@ async def open_tool(spec: CommandSpec, env: Env) -> AsyncIterator[CommandTool]:
 
 
 class CommandTool:
-    """Runs a program once a call."""
+    """Runs a program once a call; `program` makes one run of it, from the receiver of what it writes."""
 
-    def __init__(self, env: Env, recipe: Recipe) -> None:
+    def __init__(self, env: Env, recipe: Recipe, program: Callable[[Receive], Program] = Process) -> None:
         spec = recipe.spec
         self._spec = spec
         self._env = env
         self._recipe = recipe
-        self._running: dict[asyncio.Task[int], Process] = {}
+        self._program = program
+        self._running: dict[asyncio.Task[int], Program] = {}
         behaviour = spec.annotations.over(Annotations())
         self._definition = ToolDefinition(env.name, spec.description, spec.input_schema, behaviour, kind="command")
 
@@ -71,7 +72,7 @@ class CommandTool:
         """
         invocation = self._recipe.fill(args)
         out, err = (self._listen(ctx, name) for name in ("stdout", "stderr"))
-        process = Process(lambda fd, data: (out if fd == 1 else err).feed(data))
+        process = self._program(lambda fd, data: (out if fd == 1 else err).feed(data))
         try:
             status = await self._run(process, invocation, ctx.deadline)
         except TimeoutError as error:
@@ -92,7 +93,7 @@ class CommandTool:
     def _listen(self, ctx: ToolContext, name: str) -> Stream:
         return Stream(self._spec.max_output, self._clean, functools.partial(ctx.output, name))
 
-    async def _run(self, process: Process, invocation: Invocation, deadline: float) -> int:
+    async def _run(self, process: Program, invocation: Invocation, deadline: float) -> int:
         """The program has a task of its own, which no cancellation of the call can stop half-way."""
         task = asyncio.create_task(process.run(invocation), name=f"command {self._env.name}")
         self._running[task] = process

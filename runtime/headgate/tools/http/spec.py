@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,7 @@ from headgate.expressions.body import TemplateBody, TemplateList, TemplateScalar
 from headgate.expressions.shape import ShapeText
 from headgate.expressions.template import TemplateText
 from headgate.tools.common import ToolSpec
+from headgate.tools.trials import ToolTest
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _SAFE = frozenset({"GET", "HEAD"})
@@ -132,6 +133,43 @@ class Paginate(Spec):
         return self
 
 
+class ExpectedRequest(Spec):
+    """The first request that a call makes; what is not stated is not looked at."""
+
+    method: Method | None = None
+    """The method."""
+    url: str | None = None
+    """The URL, encoded; without its query unless there is a `?` in it."""
+    query: dict[str, Any] | None = None
+    """All query parameters, decoded; a list for one that is repeated."""
+    headers: dict[str, str] = {}
+    """Some of the header fields."""
+    body: Any = None
+    """The body: JSON, the fields of a form, or text."""
+
+
+class HttpTest(ToolTest):
+    """One call of the tool with canned answers, and what must come of it."""
+
+    judged: ClassVar[tuple[str, ...]] = ("expect", "error", "request")
+
+    response: Any = None
+    """What every request is answered: the JSON body, a text, or a table with `status`, `headers` and `body`."""
+    responses: tuple[Any, ...] = ()
+    """What the requests are answered, one after the other: pages, attempts."""
+    request: ExpectedRequest | None = None
+    """The request that the call must make."""
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        given = self.model_fields_set & {"response", "responses"}
+        if len(given) == 2:
+            raise PydanticCustomError("http_test", "'response' and 'responses' exclude each other")
+        if "expect" in self.model_fields_set and not given:
+            raise PydanticCustomError("http_test", "'expect' needs 'response' or 'responses'")
+        return self
+
+
 class HttpSpec(ToolSpec):
     """One HTTP request."""
 
@@ -146,6 +184,8 @@ class HttpSpec(ToolSpec):
     """How a list that comes in pages is put together."""
     max_bytes: Annotated[Size, Field(ge=1)] = 1 << 20
     """How large the answer may be, decompressed, all pages together."""
+    tests: tuple[HttpTest, ...] = ()
+    """Inline tests, which `headgate test` runs."""
 
     @property
     def behaviour(self) -> Annotations:

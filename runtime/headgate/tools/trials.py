@@ -1,0 +1,41 @@
+"""The inline tests of tools: what every kind's have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from headgate.core.kind import Spec
+from headgate.core.scalars import Duration
+
+TIMEOUT = 10.0
+"""Seconds that one inline test may take when it does not say."""
+
+
+class ToolTest(Spec):
+    """One call of the tool, and what must come of it."""
+
+    judged: ClassVar[tuple[str, ...]] = ("expect", "error")
+    """The keys that say what must come of the call; a test has at least one of them."""
+
+    name: Annotated[str, Field(min_length=1)] | None = None
+    """What the test shows; its number if unstated."""
+    args: dict[str, Any] = {}
+    """The arguments of the call."""
+    expect: Any = None
+    """The result, all of it, as the model gets it."""
+    error: Annotated[str, Field(min_length=1)] | None = None
+    """The code that the call must fail with."""
+    timeout: Annotated[Duration, Field(gt=0)] = TIMEOUT
+    """How long the test may take."""
+
+    @model_validator(mode="after")
+    def _judges(self) -> Self:
+        given = self.model_fields_set
+        if {"expect", "error"} <= given:
+            raise PydanticCustomError("tool_test", "'expect' and 'error' exclude each other")
+        if given.isdisjoint(self.judged):
+            raise PydanticCustomError("tool_test", "a test needs {keys}", {"keys": " or ".join(map(repr, self.judged))})
+        return self
