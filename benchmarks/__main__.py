@@ -17,6 +17,7 @@ from benchmarks.bench import Bench, open_bench
 from benchmarks.footprint import commits, memory, start
 from benchmarks.latency import eight_calls, first_delta, request_cpu, tool_turn
 from benchmarks.load import paced, poured
+from benchmarks.manifests import manifests
 from benchmarks.rows import Row, as_table
 
 ROWS: Mapping[str, Callable[[Bench], Awaitable[list[Row]]]] = {
@@ -29,6 +30,7 @@ ROWS: Mapping[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "memory": memory,
     "start": start,
     "commit": commits,
+    "manifests": manifests,
 }
 _RESULTS = Path(__file__).with_name("results.md")
 _QUICK = 0.2

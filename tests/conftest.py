@@ -13,7 +13,7 @@ from headgate.testing.harness import agent_md, gateway_toml, write_tree
 Tree = Callable[..., Path]
 DEFAULT = 'default_agent = "helper"'
 TOOLS = {
-    f"tools/{name}.yaml": f"kind: function\ndescription: Does it.\ncall: workshop:{name}\n"
+    f"tools/{name}.yaml": f"kind: function\ndescription: Does it.\ncall: tests.workshop:{name}\n"
     for name in ("add", "fail", "meet", "talk", "wait")
 }
 """The functions of `workshop` as tools."""
@@ -38,7 +38,7 @@ def tree(tmp_path: Path) -> Tree:
         files: dict[str, str] | None = None,
         **keys: object,
     ) -> Path:
-        functions = '[functions]\npackages = ["workshop"]\n'
+        functions = '[functions]\npackages = ["tests.workshop"]\n'
         given = {"provider": provider} if provider else {}
         base = {
             "gateway.toml": gateway_toml(functions + toml, top=DEFAULT, **given),

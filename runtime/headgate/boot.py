@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -200,8 +201,15 @@ async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
         server = GatewayServer(gateway)
         for each in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(each, server.handle_exit, each, None)
+        _settle_memory()
         announce(gateway, port)
         await server.serve(sockets=[listener])
+
+
+def _settle_memory() -> None:
+    """Takes what is there after start-up out of later collections, which would walk all of it and pause streams."""
+    gc.collect()
+    gc.freeze()
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headgate.core.kind import Kinds
 from headgate.providers import PROVIDERS
+from headgate.secrets import SECRETS
 from headgate.tools import TOOLS
 
-DEFAULT_KINDS = Kinds(providers=PROVIDERS, tools=TOOLS)
+DEFAULT_KINDS = Kinds(providers=PROVIDERS, tools=TOOLS, secrets=SECRETS)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = (sys.executable, "-c", "from headgate.cli import main; main()")
-# A terminal sends signals only to the session that it controls.
+# A terminal sends signals only to the session that it controls; a runner in the background may ignore them.
 _CONTROLLED = (
     sys.executable, "-c",
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])",
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
 )  # fmt: skip
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _LIMIT = 60
@@ -91,11 +92,11 @@ class Console:
 
     async def see(self, wanted: str) -> str:
         """Waits until the text is shown, behind what was waited for before; what came before it."""
-        async with asyncio.timeout(_LIMIT):
-            while (found := self.text.find(wanted, self._seen)) < 0:
-                assert not self.closed, f"{wanted!r} was not shown:\n{self.text}"
-                self._more.clear()
-                await self._more.wait()
+        while (found := self.text.find(wanted, self._seen)) < 0:
+            self._more.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._more.wait(), 0 if self.closed else _LIMIT)
+            assert self._more.is_set(), f"{wanted!r} was not shown:\n{self.raw!r}"
         before, self._seen = self.text[self._seen : found], found + len(wanted)
         return before
 

@@ -258,9 +258,9 @@ async def test_url_timeout(tmp_path: Path) -> None:
 
 async def test_url_retry(tmp_path: Path) -> None:
     """Against a server the void text of a retried turn is discarded too."""
-    async with AnthropicApi(failing(text("Void words")), turn(text("Real words"))) as api:
-        async with live(tree(tmp_path, provider=anthropic(api))) as gateway:
-            done = await headgate("run", "helper", "hi", "--url", gateway.url, home=tmp_path, environ=KEYS)
+    replies = (failing(text("Void words")), turn(text("Real words")))
+    async with AnthropicApi(*replies) as api, live(tree(tmp_path, provider=anthropic(api))) as gateway:
+        done = await headgate("run", "helper", "hi", "--url", gateway.url, home=tmp_path, environ=KEYS)
     assert (done.code, done.out) == (0, "Real words\n")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-TESTS = str(Path(__file__).parents[1])
+ROOT = str(Path(__file__).parents[2])
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ async def start(*args: str, errors: Path, **environ: str) -> asyncio.subprocess.
     with errors.open("ab") as log:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-c", "from headgate.cli import main; main()", "serve", *args,
-            stdout=asyncio.subprocess.PIPE, stderr=log, env={**inherited, "PYTHONPATH": TESTS, **environ},
+            stdout=asyncio.subprocess.PIPE, stderr=log, env={**inherited, "PYTHONPATH": ROOT, **environ},
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from headgate.testing.harness import KEY, Conversation, gateway_toml
 from tests.conftest import Tree
 from tests.e2e.process import result, served, start
 
-DEMO = gateway_toml('[functions]\npackages = ["workshop"]').replace(KEY, "local-demo-key")
+DEMO = gateway_toml('[functions]\npackages = ["tests.workshop"]').replace(KEY, "local-demo-key")
 SLOW = "- {when: {user_contains: slow}, delay: 50ms, text: '" + "word " * 400 + "'}\n- {text: Hello there}\n"
 
 

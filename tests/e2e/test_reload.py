@@ -17,7 +17,7 @@ from tests.waiting import until
 
 WORDS = " ".join(f"word{n}" for n in range(120))
 SLOW = f"- {{when: {{user_contains: slow}}, delay: 20ms, text: '{WORDS}'}}\n- {{text: first}}\n"
-FUNCTIONS = '[functions]\npackages = ["workshop"]\n'
+FUNCTIONS = '[functions]\npackages = ["tests.workshop"]\n'
 
 
 async def applied(gateway: Live) -> None:
@@ -69,7 +69,7 @@ async def test_an_edit_of_two_files_is_one_edit(tree: Tree) -> None:
     async with live(tree("- {call: sum, args: {a: 1, b: 1}}\n- {text: ok}\n")) as gateway:
         before = gateway.gateway.snapshot.revision
         gateway.edit("agents/helper.md", agent_md(model="default/auto", tools=["sum"]))
-        gateway.edit("tools/sum.yaml", "kind: function\ndescription: Adds.\ncall: workshop:add\n")
+        gateway.edit("tools/sum.yaml", "kind: function\ndescription: Adds.\ncall: tests.workshop:add\n")
         await until(lambda: gateway.gateway.snapshot.revision != before)
         assert list(gateway.gateway.snapshot.agents["helper"].tools) == ["sum"]
         assert not gateway.gateway.edge.status.degraded

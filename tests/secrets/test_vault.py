@@ -110,8 +110,7 @@ async def test_one_login_serves_all_who_ask_at_once(vault: VaultApi, login: Cach
     vault.put("other", x="1")
     vault.hold()
     reads = [asyncio.create_task(login.read(path, key)) for path, key in (("app/db", "user"), ("other", "x")) * 5]
-    while not vault.logins():
-        await asyncio.sleep(0)
+    await vault.arrived()
     vault.release()
     assert {each.value for each in await asyncio.gather(*reads)} == {"u", "1"}
     assert vault.logins() == 1

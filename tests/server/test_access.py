@@ -103,7 +103,7 @@ async def test_a_renamed_key_owns_nothing(tree: Tree) -> None:
     root = tree()
     async with live(root, watch=False) as gateway:
         session = await gateway.session()
-        toml = gateway_toml('[functions]\npackages = ["workshop"]\n', top=DEFAULT)
+        toml = gateway_toml('[functions]\npackages = ["tests.workshop"]\n', top=DEFAULT)
         gateway.edit("gateway.toml", toml.replace("auth.keys.tester", "auth.keys.renamed"))
         assert (await gateway.reload())["status"] == "applied"
         answer = await gateway.http.post("/api/chat", json=HI, headers=session.headers)

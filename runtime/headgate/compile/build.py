@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -65,7 +66,9 @@ class Builder:
             problems = await self._open_all()
             if problems:
                 raise BuildError(tuple(problems))
-            snapshot = self._snapshot()
+            snapshot = await asyncio.to_thread(self._snapshot)  # folding a large tree must not hold up streams
+            for resource in snapshot.resources:
+                resource.hold()
             built = True
             return snapshot
         finally:
@@ -145,7 +148,7 @@ class Builder:
             raise ConfigError("the tree has no gateway.toml")
         providers = {name: each.value for (family, name), each in self._resources.items() if family == "providers"}
         tools = {name: each.value for (family, name), each in self._resources.items() if family == "tools"}
-        snapshot = Snapshot(
+        return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
             agents=fold_agents(self._draft, providers, tools),
@@ -158,9 +161,6 @@ class Builder:
             fingerprints=fingerprints(self._draft),
             outside=frozenset(self._draft.outside),
         )
-        for resource in self._resources.values():
-            resource.hold()
-        return snapshot
 
 
 def fingerprints(draft: Draft) -> dict[str, str]:

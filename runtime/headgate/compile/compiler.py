@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from headgate.compile.checks import CHECKS
+from headgate.compile.checks import CHECKS, LATER
 from headgate.compile.draft import Draft
 from headgate.compile.reading import Reading
 from headgate.core.kind import Kinds
@@ -72,6 +72,8 @@ class Compiler:
             before, self._wanted = self._wanted, draft.wanted
             draft = self._reading.draft(self._completed(tree, before))
         found = [*draft.diagnostics, *(finding for check in CHECKS for finding in check(draft))]
+        if not any(each.severity == "error" for each in found):
+            found += [finding for check in LATER for finding in check(draft)]
         diagnostics = tuple(sorted(dict.fromkeys(found), key=_place))
         return Compiled(draft.tree.revision, draft, diagnostics, digest(draft.sources, self._secret_key))
 

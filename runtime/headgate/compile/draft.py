@@ -13,9 +13,10 @@ from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.source import Document
 from headgate.manifest.tree import Tree
+from headgate.secrets.reference import SecretRef
 
-_AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007"})
-_OF_VALUE = (("kind",), ("url",))
+_AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007", "HG1205", "HG1403"})
+_OF_VALUE = (("kind",), ("url",), ("warm",))
 """Keys that are in order themselves when their value is not in this build."""
 
 
@@ -97,7 +98,7 @@ class Draft:
     """Everything that a tree says, and everything that is wrong with it so far.
 
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
-    that can be parsed. `sound` are objects in which an earlier draft found nothing, by name, fingerprint and packages.
+    that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound` are objects in which an earlier draft found nothing, by name, fingerprint and packages.
     """
 
     tree: Tree
@@ -113,6 +114,8 @@ class Draft:
     broken: set[tuple[str, str]] = field(default_factory=set)
     sound: Sound = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
+    backends: dict[str, Item] = field(default_factory=dict)
+    wanted_secrets: set[SecretRef] = field(default_factory=set)
     sources: set[tuple[str, str]] = field(default_factory=set)
     outside: set[Path] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -140,15 +143,20 @@ class Draft:
         """Every fragment, those whose file cannot be read too."""
         return self._names("fragment", self.fragments)
 
+    def declared(self, table: str) -> frozenset[str]:
+        """Every name in a table of `gateway.toml`, rightly there or not."""
+        body = self.gateway_site.body.get(table) if self.gateway_site else None
+        return frozenset(body) if isinstance(body, dict) else frozenset()
+
     @property
     def provider_names(self) -> frozenset[str]:
         """Every provider that `gateway.toml` declares, rightly or not."""
-        return self._declared("providers")
+        return self.declared("providers")
 
     @property
     def alias_names(self) -> frozenset[str]:
         """Every model alias that `gateway.toml` declares, rightly or not."""
-        return self._declared("models")
+        return self.declared("models")
 
     def knows(self, *key: str) -> bool:
         """Whether what `gateway.toml` says at `key` is known: neither wrong nor left out with the environment."""
@@ -161,6 +169,3 @@ class Draft:
     def _names(self, role: str, known: Mapping[str, Any]) -> frozenset[str]:
         return frozenset(known) | {name for what, name in self.broken if what == role}
 
-    def _declared(self, table: str) -> frozenset[str]:
-        body = self.gateway_site.body.get(table) if self.gateway_site else None
-        return frozenset(body) if isinstance(body, dict) else frozenset()

@@ -9,10 +9,11 @@ from jsonschema import Draft202012Validator
 
 from headgate.compile.chain import around_model, around_tool
 from headgate.compile.draft import AgentSource, Draft
-from headgate.compile.naming import ModelTarget, find_model, is_glob, matching
+from headgate.compile.naming import ModelTarget, find_model
 from headgate.compile.plan import AgentPlan, BoundTool, ModelChoice, Models, Violations
 from headgate.compile.prompt import compile_prompt
 from headgate.core.context import ToolContext
+from headgate.core.glob import is_glob, matching
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import Interceptor, Provider, Tool, ToolNext
 from headgate.providers.attempts import Attempts, Candidate

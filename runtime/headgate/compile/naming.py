@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from headgate.compile.draft import Draft
+from headgate.core.glob import is_glob, matching
 from headgate.core.kind import Finding, Key
 from headgate.manifest.diagnostics import suggest
 
 _SHOWN = 12
-
-
-def is_glob(pattern: str) -> bool:
-    """Whether the pattern has a `*`."""
-    return "*" in pattern
-
-
-def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
-    """The names that any pattern covers, in the order of the names."""
-    wanted = frozenset(patterns)
-    globs = [_pattern(each) for each in wanted if is_glob(each)]
-    return [name for name in names if name in wanted or any(glob.fullmatch(name) for glob in globs)]
-
-
-@lru_cache(maxsize=4096)
-def _pattern(glob: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, glob.split("*"))), re.DOTALL)
 
 
 def unknown(noun: str, name: str, known: Collection[str], key: Key) -> Finding:

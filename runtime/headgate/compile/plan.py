@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from headgate.compile.naming import matching
 from headgate.compile.prompt import Prompt
 from headgate.compile.resources import Resource
 from headgate.compile.specs import Agent, Gateway, Profile
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
+from headgate.core.glob import matching
 from headgate.core.ports import ModelNext, ToolDefinition, ToolNext
 from headgate.manifest.diagnostics import Diagnostic
 

@@ -11,10 +11,10 @@ from headgate.core.kind import Key
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Keys and kinds that are known and refused; `*` in a path stands for any one key."""
+    """Keys and values that are known and refused; `*` in a path stands for any one key. `values` are by their key."""
 
     keys: Mapping[tuple[str, ...], str]
-    kinds: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def key(self, path: Key) -> str | None:
         """The feature that the key at `path` needs and this build lacks."""
@@ -23,9 +23,9 @@ class Planned:
                 return feature
         return None
 
-    def kind(self, path: Key, value: Any) -> str | None:
-        """The feature that a `kind:` at `path` needs and this build lacks."""
-        return self.kinds.get(str(value)) if path and path[-1] == "kind" else None
+    def value(self, path: Key, value: Any) -> str | None:
+        """The feature that the value at `path`, such as a kind, needs and this build lacks."""
+        return self.values.get((str(path[-1]), str(value))) if path else None
 
 
 _GATEWAY: Mapping[tuple[str, ...], str] = {
@@ -38,7 +38,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("deliveries",): "deliveries",
     ("code",): "code execution",
     ("budgets",): "budgets across runs",
-    ("secrets",): "secret back-ends",
     ("source",): "GitOps sources",
     ("events",): "event webhooks",
     ("server", "compat"): "the seed-003 API",
@@ -62,14 +61,12 @@ _AGENT: Mapping[tuple[str, ...], str] = {
 }
 _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
+    ("sandbox",): "sandboxes",
 }
-GATEWAY = Planned(
-    {**_GATEWAY, ("providers", "*", "preset"): "the openai_chat provider"},
-    {"openai": "the OpenAI provider", "openai_chat": "the openai_chat provider"},
-)
+GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers"})
 AGENT = Planned(_AGENT)
 TOOL = Planned(
-    _TOOL, {kind: f"{kind} tools" for kind in ("openapi", "sql", "command", "pipeline", "agent", "mcp", "client")}
+    _TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp", "client")}
 )
 ROLES: Mapping[str, str] = {
     "layer": "gateway.d layers",

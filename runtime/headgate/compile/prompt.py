@@ -114,6 +114,11 @@ def _way(fragments: Fragments, name: str, goal: str, way: tuple[str, ...]) -> tu
     return next((found for each in inner if (found := _way(fragments, each, goal, (*way, name)))), ())
 
 
+def included(text: str) -> set[str]:
+    """The names of the fragments that a prompt or fragment includes."""
+    return {name for name, _ in _includes(text)}
+
+
 def _includes(text: str) -> list[tuple[str, int]]:
     try:
         slots = Template.parse(text).slots

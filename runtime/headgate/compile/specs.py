@@ -75,8 +75,8 @@ class Reload(Spec):
 
     settle: Duration = 0.2
     """How long the files must stay unchanged before they are read as one edit."""
-    warm: Literal["proceed", "abort"] = "proceed"
-    """Whether an object that does not become ready in time stops the swap."""
+    warm: Literal["proceed"] = "proceed"
+    """What happens when an MCP server is not ready in time; only `proceed`, until there are MCP servers."""
     drain: Duration = 600.0
     """How long runs may go on with the revision that they started on."""
     require_tests: bool = False

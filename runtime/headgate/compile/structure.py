@@ -15,13 +15,21 @@ from headgate.compile.decode import named
 from headgate.compile.planned import Planned
 from headgate.compile.schema import REFERENCE_LINK, Schema
 from headgate.core.kind import Finding, Key
-from headgate.core.scalars import NAME
+from headgate.core.scalars import NAME, NAME_HINT
 from headgate.manifest.diagnostics import suggest
 
 _TYPES = {
     "object": "a table", "array": "a list", "string": "a string", "integer": "a whole number",
     "number": "a number", "boolean": "true or false", "null": "nothing",
 }  # fmt: skip
+
+_WORDS = {
+    NAME: NAME_HINT,
+    r"^https?://[^\s/]+": "write it like https://api.example.com",
+    r"\.ya?ml$": "name a .yaml or .yml file",
+    r"^[^\x00-\x08\x0a-\x1f\x7f]*$": "keep it on one line, without control characters",
+}
+"""What the patterns of the specs ask for, in words."""
 
 
 def _secret(_validator: Any, wanted: Any, instance: Any, _schema: Schema) -> Iterator[ValidationError]:
@@ -90,9 +98,10 @@ def _findings(error: Any, planned: Planned, meant: set[Key]) -> Iterator[Finding
     elif error.instance is None:
         hint = "give it one or remove it" if key else "remove it or write the manifest"
         yield Finding(key, "HG1011", f"{named(key)} {'has no value' if key else 'is empty'}", hint)
-    elif error.validator == "enum" and (feature := planned.kind(key, error.instance)):
-        hint = f"use one of {', '.join(map(str, error.validator_value))}"
-        yield not_built(key, f"kind {error.instance!r}", feature, hint)
+    elif error.validator in ("enum", "const") and (feature := planned.value(key, error.instance)):
+        choices = error.validator_value if error.validator == "enum" else [error.validator_value]
+        hint = f"use {'one of ' if len(choices) > 1 else ''}{', '.join(map(str, choices))}"
+        yield not_built(key, f"{key[-1]} {error.instance!r}", feature, hint)
     else:
         yield _wrong(error, key)
 
@@ -132,11 +141,8 @@ def _wrong(error: Any, key: Key) -> Finding:
     message, hint = _explain(error, key)
     if error.validator == "pattern" and error.schema_path and "propertyNames" in error.schema_path:
         name = str(error.instance)
-        return Finding((*key, name), "HG1004", f"{name!r} is not a valid name", _NAME_HINT)
+        return Finding((*key, name), "HG1004", f"{name!r} is not a valid name", NAME_HINT)
     return Finding(key, "HG1004", message, hint)
-
-
-_NAME_HINT = "use lower-case letters, digits, '-' and single '_', beginning with a letter or digit, at most 64"
 
 
 def _explain(error: Any, key: Key) -> tuple[str, str]:
@@ -154,9 +160,7 @@ def _explain(error: Any, key: Key) -> tuple[str, str]:
         case "const":
             return f"{name} must be {error.validator_value!r}, not {_shown(value)}", ""
         case "pattern":
-            return f"{name}: {_shown(value)} is not valid", _form(
-                error.schema
-            ) or f"it must match {error.validator_value}"
+            return f"{name}: {_shown(value)} is not valid", _form(error.schema)
         case "anyOf" | "oneOf":
             return f"{name} must be {_choices(error)}, not {_shown(value)}", ""
         case "minLength" | "minItems" | "minProperties":
@@ -167,10 +171,11 @@ def _explain(error: Any, key: Key) -> tuple[str, str]:
 
 def _form(schema: Schema) -> str:
     """How a text of this schema is written."""
-    if schema.get("pattern") == NAME:
-        return _NAME_HINT
     examples = schema.get("examples") or ()
-    return f"write it like {', '.join(map(str, examples))}" if examples else ""
+    if examples:
+        return f"write it like {', '.join(map(str, examples))}"
+    pattern = str(schema.get("pattern", ""))
+    return _WORDS.get(pattern) or (f"it must match {pattern}" if pattern else "")
 
 
 def _typed(error: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from headgate.core.errors import Forbidden
+from headgate.core.glob import covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Principal:
 
     def sees_agent(self, name: str) -> bool:
         """Whether the agent is visible to this principal."""
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.agents)
+        return any(covers(pattern, name) for pattern in self.agents)
 
     def sees_tool(self, name: str) -> bool:
         """Whether agents may use this tool for this principal."""
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.tools)
+        return any(covers(pattern, name) for pattern in self.tools)
 
 
 def _covers(held: list[str], wanted: list[str]) -> bool:

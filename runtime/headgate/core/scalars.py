@@ -15,6 +15,9 @@ from pydantic_core import PydanticCustomError
 NAME = r"^[a-z0-9](?:[a-z0-9-]|_(?!_)){0,63}$"
 """The name of an object: also its file name. `__` is kept for `{server}__{tool}`."""
 
+NAME_HINT = "use lower-case letters, digits, '-' and single '_', beginning with a letter or digit, at most 64"
+"""The same in words."""
+
 DURATION = r"^\d+(\.\d+)?(ms|s|m|h|d)$"
 SIZE = r"^\d+(B|KiB|MiB|GiB)?$"
 """The patterns of durations and sizes in JSON Schema."""

@@ -187,7 +187,8 @@ class Host:
         if plan is None or principal is None:
             return f"agent {run.plan.name!r} is no longer offered"
         shaped = plan.shaped(principal, run.order.channel, run.order.profile or principal.profile)
-        return None if tool in shaped.tools or tool in BUILT_IN else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
+        offered = tool in shaped.tools or tool in BUILT_IN
+        return None if offered else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

@@ -26,12 +26,10 @@ log = structlog.get_logger("headgate.run")
 
 
 class Supervisor:
-    """Conducts runs; `withdrawn(run, tool)` says why the live revision no longer lets the run use the tool, `folder` is where
-    large results are kept."""
+    """Conducts runs; `withdrawn(run, tool)` says why the live revision no longer lets the run use the tool, `folder`
+    is where large results are kept."""
 
-    def __init__(
-        self, ledger: Ledger, withdrawn: Callable[[Run, str], str | None], folder: Path | None = None
-    ) -> None:
+    def __init__(self, ledger: Ledger, withdrawn: Callable[[Run, str], str | None], folder: Path | None = None) -> None:
         self._ledger = ledger
         self._folder = folder
         self._withdrawn = withdrawn

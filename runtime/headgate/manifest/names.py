@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Literal
 
-from headgate.core.scalars import NAME
+from headgate.core.scalars import NAME, NAME_HINT
 from headgate.manifest.diagnostics import Diagnostic
 
 Role = Literal["gateway", "agent", "tool", "skill", "field", "fragment", "catalog", "layer", "extra"]
@@ -49,8 +49,8 @@ def misnamed(path: str) -> Diagnostic | None:
     pure = PurePosixPath(path)
     kind, name = _claimed(pure)
     if kind in _SUFFIXES and role(path)[1] is None:
-        hint = f"names match {NAME}"
-        return Diagnostic(path, 1, 1, "error", "HG1002", f"'{name}' cannot be the name of {_article(kind)}", hint)
+        message = f"'{name}' cannot be the name of {_article(kind)}"
+        return Diagnostic(path, 1, 1, "error", "HG1002", message, NAME_HINT)
     folder = FOLDERS.get(pure.parts[0]) if len(pure.parts) == 2 else None
     if kind != "extra" or folder is None or _is_note(pure):
         return None

@@ -21,7 +21,6 @@ SCHEMES = ("env", "file", "secret")
 
 _TOKEN = re.compile(r"\$\$|\$\{(?P<inner>[^}]*)\}?")
 _ENV = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::(?P<sign>[-?])(?P<rest>.*))?", re.DOTALL)
-_SECRET = re.compile(r"(?P<backend>[A-Za-z0-9_-]+)/[^#]+(?:#[^#]+)?")
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _ENV_FORMS = "write ${env:NAME}, ${env:NAME:-default} or ${env:NAME:?message}"
@@ -71,8 +70,11 @@ class Resolved:
         return offset + ahead
 
 
-class _Fault(Exception):
-    """`offset` counts from the beginning of the reference; `local` blames this machine, not the manifest."""
+class Fault(Exception):
+    """Why a reference cannot be resolved; without a code it is reported elsewhere.
+
+    `offset` counts from the beginning of the reference; `local` blames this machine, not the manifest.
+    """
 
     def __init__(self, code: str, message: str, hint: str = "", *, offset: int = 0, local: bool = False) -> None:
         super().__init__(message)
@@ -83,12 +85,29 @@ class _Fault(Exception):
         self.local = local
 
 
-def resolve(document: Document, environ: Mapping[str, str], root: Path, *, skip_environment: bool = False) -> Resolved:
+Lookup = Callable[[str, Key], str]
+"""The secret that a text `BACKEND/path#key` at a key of the document stands for; raises `Fault`."""
+
+
+def no_secrets(text: str, _key: Key) -> str:
+    """The lookup of whoever has no back-ends."""
+    raise Fault("HG1104", f"there are no secret back-ends to ask for '{text}'", "use ${env:NAME} or ${file:/path}")
+
+
+def resolve(
+    document: Document,
+    environ: Mapping[str, str],
+    root: Path,
+    *,
+    skip_environment: bool = False,
+    lookup: Lookup = no_secrets,
+) -> Resolved:
     """Resolves every reference of the document; `root` is where relative `${file:...}` paths begin, and stay.
 
-    With `skip_environment` what this machine lacks (variables, files) is no finding.
+    `lookup` knows the secrets. With `skip_environment` what this machine lacks (variables, files, secrets) is no
+    finding.
     """
-    walk = _Walk(document, environ, root=root, skip_environment=skip_environment)
+    walk = _Walk(document, environ, root=root, skip_environment=skip_environment, lookup=lookup)
     body = walk.value(document.body, ())
     return Resolved(
         body,
@@ -104,7 +123,9 @@ def resolve(document: Document, environ: Mapping[str, str], root: Path, *, skip_
 class _Walk:
     """One pass over a document's leaves."""
 
-    def __init__(self, document: Document, environ: Mapping[str, str], *, root: Path, skip_environment: bool) -> None:
+    def __init__(
+        self, document: Document, environ: Mapping[str, str], *, root: Path, skip_environment: bool, lookup: Lookup
+    ) -> None:
         self.document = document
         self.environ = environ
         self.root = root
@@ -115,7 +136,7 @@ class _Walk:
         self.unresolved: set[Key] = set()
         self.files: set[Path] = set()
         self.shifts: dict[Key, tuple[_Shift, ...]] = {}
-        self.schemes: dict[str, Callable[[str], str]] = {"env": self._env, "file": self._file, "secret": self._secret}
+        self.lookup = lookup
 
     def value(self, value: Any, path: Key) -> Any:
         if isinstance(value, dict):
@@ -149,35 +170,37 @@ class _Walk:
     def _reference(self, token: re.Match[str], path: Key) -> str:
         self.referenced.add(path)
         try:
-            value = self._read(token)
-        except _Fault as fault:
+            value = self._read(token, path)
+        except Fault as fault:
             self.unresolved.add(path)
-            if not (fault.local and self.skip_environment):
+            if fault.code and not (fault.local and self.skip_environment):
                 self._report(fault, path, token.start() + fault.offset)
             return ""
         self.sources.add((token["inner"], value))
         return value
 
-    def _report(self, fault: _Fault, path: Key, offset: int) -> None:
+    def _report(self, fault: Fault, path: Key, offset: int) -> None:
         line, column = self.document.locate(path, offset)
         found = Diagnostic(self.document.path, line, column, "error", fault.code, fault.message, fault.hint)
         self.diagnostics.append(found)
 
-    def _read(self, token: re.Match[str]) -> str:
+    def _read(self, token: re.Match[str], path: Key) -> str:
         inner = token["inner"]
         if not token[0].endswith("}"):
-            raise _Fault("HG1101", "the reference is not closed", "end it with }, or write $$ for a dollar sign")
+            raise Fault("HG1101", "the reference is not closed", "end it with }, or write $$ for a dollar sign")
         if "${" in inner:
-            raise _Fault("HG1101", "references cannot be nested", offset=2 + inner.index("${"))
+            raise Fault("HG1101", "references cannot be nested", offset=2 + inner.index("${"))
         scheme, colon, rest = inner.partition(":")
-        if not colon or scheme not in self.schemes:
+        if not colon or scheme not in SCHEMES:
             raise _unknown(inner, scheme if colon else "")
-        return self.schemes[scheme](rest)
+        if scheme == "secret":
+            return self.lookup(rest, path)
+        return self._env(rest) if scheme == "env" else self._file(rest)
 
     def _env(self, rest: str) -> str:
         match = _ENV.fullmatch(rest)
         if match is None:
-            raise _Fault("HG1101", f"'env:{rest}' is not a reference to a variable", _ENV_FORMS)
+            raise Fault("HG1101", f"'env:{rest}' is not a reference to a variable", _ENV_FORMS)
         value = self.environ.get(match["name"])
         if value is not None and not value.isascii():
             _check_text(match["name"], value)
@@ -189,51 +212,42 @@ class _Walk:
 
     def _file(self, rest: str) -> str:
         if not rest or "\0" in rest:
-            raise _Fault("HG1101", "the reference names no file", "write ${file:/run/secrets/x}")
+            raise Fault("HG1101", "the reference names no file", "write ${file:/run/secrets/x}")
         path = self.root / rest  # an absolute path stays itself
         inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root))
         if not inside and not Path(rest).is_absolute():
-            raise _Fault("HG1103", f"the file {rest} is outside the tree", "write its absolute path")
+            raise Fault("HG1103", f"the file {rest} is outside the tree", "write its absolute path")
         self.files.add(path)
         try:
             return _content(path)
         except (OSError, UnicodeDecodeError) as error:
             said = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
-            raise _Fault("HG1103", f"cannot read the file {rest}: {said}", local=True) from error
-
-    def _secret(self, rest: str) -> str:
-        match = _SECRET.fullmatch(rest)
-        if match is None:
-            raise _Fault(
-                "HG1101", f"'secret:{rest}' is not a reference to a secret", "write ${secret:BACKEND/path#key}"
-            )
-        said = f"secret back-ends are not in this build, so '{match['backend']}' cannot be asked"
-        raise _Fault("HG1104", said, "use ${env:NAME} or ${file:/path}")
+            raise Fault("HG1103", f"cannot read the file {rest}: {said}", local=True) from error
 
 
 def _check_text(name: str, value: str) -> None:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise _Fault("HG1102", f"the environment variable {name} is not UTF-8 text", local=True) from error
+        raise Fault("HG1102", f"the environment variable {name} is not UTF-8 text", local=True) from error
 
 
-def _absent(name: str, said: str, state: str) -> _Fault:
+def _absent(name: str, said: str, state: str) -> Fault:
     if said:
-        return _Fault("HG1102", f"{name}: {said}", local=True)
+        return Fault("HG1102", f"{name}: {said}", local=True)
     hint = f"set it, or give a default: ${{env:{name}:-...}}"
-    return _Fault("HG1102", f"the environment variable {name} is {state}", hint, local=True)
+    return Fault("HG1102", f"the environment variable {name} is {state}", hint, local=True)
 
 
-def _unknown(inner: str, scheme: str) -> _Fault:
+def _unknown(inner: str, scheme: str) -> Fault:
     if not scheme and _BARE.fullmatch(inner):
-        return _Fault(
+        return Fault(
             "HG1101", f"the reference '{inner}' has no scheme", f"write ${{env:{inner}}}, or $$ for a dollar sign"
         )
     near = suggest(scheme, SCHEMES) if scheme else None
     hint = f"did you mean '{near}'?" if near else f"write one of {', '.join(SCHEMES)}, or $$ for a dollar sign"
     said = f"unknown scheme '{scheme}'" if scheme else f"'{inner}' is not a reference"
-    return _Fault("HG1101", said, hint, offset=2 if scheme else 0)
+    return Fault("HG1101", said, hint, offset=2 if scheme else 0)
 
 
 def _content(path: Path) -> str:

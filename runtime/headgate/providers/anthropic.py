@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -30,6 +30,7 @@ class AnthropicSpec(RemoteSpec):
     """A bearer token, in place of an API key."""
     base_url: str = Field(default=BASE_URL, pattern=r"^https?://[^\s/]+")
     """Where the API is; no path of its own unless a proxy has one."""
+    default: ClassVar[str] = DEFAULT_MODEL
 
     @model_validator(mode="after")
     def _one_credential(self) -> AnthropicSpec:

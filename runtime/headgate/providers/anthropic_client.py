@@ -17,7 +17,8 @@ from anthropic import (
 
 from headgate.core.errors import ProviderError
 from headgate.providers.failures import from_status, retry_after
-from headgate.providers.remote import HEADERS, Errors, transport
+from headgate.providers.remote import HEADERS, Errors
+from headgate.providers.transport import LOST, transport
 
 if TYPE_CHECKING:
     from headgate.providers.anthropic import AnthropicSpec
@@ -29,7 +30,7 @@ class AnthropicLine:
     def __init__(self, client: AsyncAnthropic, scrub: Callable[[str], str]) -> None:
         self._client = client
         self._scrub = scrub
-        self.errors = Errors(APIStatusError, APIConnectionError, self._refusal)
+        self.errors = Errors(APIStatusError, (APIConnectionError, *LOST), self._refusal)
 
     async def post(self, path: str, body: bytes, /) -> httpx2.Response:
         """Sends a request that is answered with a stream, and gives the raw answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ class OpenAiSpec(RemoteSpec):
     """Where the API is, its version included."""
     stall_timeout: Duration = Field(default=300.0, gt=0)
     """How long the stream may be silent; a model that thinks without a summary sends nothing meanwhile."""
+    default: ClassVar[str] = DEFAULT_MODEL
 
 
 class OpenAi(Remote):

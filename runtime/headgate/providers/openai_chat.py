@@ -63,6 +63,11 @@ class OpenAiChatSpec(RemoteSpec):
         """What is known of the server."""
         return PRESETS[self.preset] if self.preset is not None else PLAIN
 
+    @property
+    def listed(self) -> bool:
+        """Whether the server is one whose prices are in the built-in table."""
+        return self.server.own
+
 
 class OpenAiChat(Remote):
     """An opened provider of kind `openai_chat`; `name` is its name in the manifest."""

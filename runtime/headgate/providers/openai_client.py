@@ -17,7 +17,8 @@ from openai import (
 )
 
 from headgate.providers.openai_errors import refusal
-from headgate.providers.remote import HEADERS, Errors, transport
+from headgate.providers.remote import HEADERS, Errors
+from headgate.providers.transport import LOST, transport
 
 
 class OpenAiLine:
@@ -25,7 +26,7 @@ class OpenAiLine:
 
     def __init__(self, client: AsyncOpenAI, scrub: Callable[[str], str]) -> None:
         self._client = client
-        self.errors = Errors(APIStatusError, APIConnectionError, lambda error: refusal(error, scrub))
+        self.errors = Errors(APIStatusError, (APIConnectionError, *LOST), lambda error: refusal(error, scrub))
 
     async def post(self, path: str, body: bytes, /) -> httpx2.Response:
         """Sends a request that is answered with a stream, and gives the raw answer."""

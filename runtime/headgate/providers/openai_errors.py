@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from openai import APIStatusError
 
 from headgate.core.errors import ProviderError
 from headgate.providers.failures import from_status, retry_after
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
 
 _STATUSES = {
     "server_error": 500,

@@ -14,29 +14,24 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, Protocol
 
-import aiohttp
 import httpx2
 from pydantic import Field
 
 from headgate.core.errors import ProviderError
+from headgate.core.messages import Usage
 from headgate.core.ports import ModelEvent, ModelRequest, TextChunk, ThinkingChunk, TurnDone
 from headgate.core.scalars import Duration
 from headgate.providers.deadline import Silence
 from headgate.providers.failures import unavailable
-from headgate.providers.prices import Price
+from headgate.providers.prices import Price, cost
 from headgate.providers.settings import ProviderSpec, Thinking
 from headgate.providers.sse import Events
 
 HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 """The headers of a request that is answered with a stream."""
 
-_CONNECTIONS = 10_000
-_KEEPALIVE = 60.0
 _DRAIN = 0.5
 _TAIL = 5.0
-_LOST = (httpx2.HTTPError, aiohttp.ClientError, OSError)
-"""What a broken connection may raise through the layers of the transport; `TimeoutError` is an `OSError` too."""
-
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 
@@ -56,6 +51,18 @@ class RemoteSpec(ProviderSpec):
     """Prices by model id, in USD per million tokens, where they differ from the built-in table."""
     extra_headers: dict[HeaderName, HeaderValue] = {}
     """Headers sent with every request."""
+    default: ClassVar[str] = ""
+    """The model of a manifest that names none."""
+
+    @property
+    def listed(self) -> bool:
+        """Whether the built-in table has the prices of this server."""
+        return True
+
+    def priced(self, model: str) -> bool:
+        """Whether a price of the manifest or of the built-in table covers this model."""
+        name = (self.model or self.default) if model == "auto" else model
+        return cost(name, Usage(), self.prices, known=self.listed) is not None
 
 
 class Reader(Protocol):
@@ -82,10 +89,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """The exceptions of an SDK, and how it says why a request was refused."""
+    """The exceptions of an SDK: for a refusal, which `refusal` explains, and for connections that are lost."""
 
     status: type[Exception]
-    connection: type[Exception]
+    lost: tuple[type[Exception], ...]
     refusal: Callable[[Any], ProviderError]
 
 
@@ -140,7 +147,7 @@ class Remote(ABC):
                     for data in _complete(events, chunk):
                         for event in reader.take(data):
                             yield event
-                await _drain(chunks)
+                await _drain(chunks, self._line.errors.lost)
         finally:
             silence.close()
             await response.aclose()
@@ -156,7 +163,7 @@ class Remote(ABC):
             raise unavailable("provider_timeout", f"the provider did not answer within {seconds:g} s") from None
         except errors.status as error:
             raise errors.refusal(error) from None
-        except (errors.connection, *_LOST):
+        except errors.lost:
             # The SDKs have no time limits here; what they call a timeout is a connection that was refused, too.
             raise unavailable("provider_connection", "the provider could not be reached") from None
 
@@ -173,20 +180,11 @@ class Remote(ABC):
             error = unavailable("provider_stalled", f"the provider sent nothing for {seconds:g} s")
         except StopAsyncIteration:
             error = unavailable("provider_cut_off", "the provider's answer ended before it was whole")
-        except _LOST:
+        except self._line.errors.lost:
             error = unavailable("provider_connection", "the connection to the provider was lost")
         if reader.whole:
             return None
         raise error
-
-
-def transport() -> dict[str, Any]:
-    """The arguments of an SDK's aiohttp client; time limits are the caller's: for the beginning and for silence."""
-    return {
-        "limits": httpx2.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_KEEPALIVE),
-        "timeout": httpx2.Timeout(None),
-        "follow_redirects": False,
-    }
 
 
 def _require_stream(response: httpx2.Response) -> None:
@@ -202,9 +200,9 @@ def _complete(events: Events, chunk: bytes) -> list[bytes]:
         raise ProviderError("the provider sent an event that is too large") from None
 
 
-async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
+async def _drain(chunks: AsyncGenerator[bytes, None], lost: tuple[type[Exception], ...]) -> None:
     """Reads to the end of the body, which is there by now: only then is the connection used again."""
-    with contextlib.suppress(*_LOST):
+    with contextlib.suppress(*lost, TimeoutError):
         async with asyncio.timeout(_DRAIN):
             async for _ in chunks:
                 continue

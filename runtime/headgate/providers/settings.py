@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from headgate.core.errors import ProviderError
+from headgate.core.glob import covers
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration
 
@@ -43,7 +43,11 @@ class ProviderSpec(Spec):
 
     def allows(self, model: str) -> bool:
         """Whether `allow_models` covers this model id."""
-        return not self.allow_models or any(fnmatch.fnmatchcase(model, each) for each in self.allow_models)
+        return not self.allow_models or any(covers(each, model) for each in self.allow_models)
+
+    def priced(self, model: str) -> bool:  # noqa: ARG002 -- what a script plays costs nothing
+        """Whether the cost of this model, or of the default one for `auto`, is known before it is asked."""
+        return True
 
     def require(self, model: str, default: str) -> None:
         """Raises the error for a model id that may not be asked for."""

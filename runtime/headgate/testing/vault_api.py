@@ -37,7 +37,7 @@ class VaultApi:
     """The server, as an async context manager; `url` is its address. Nothing passes on its clock but by `advance`.
 
     `requests` counts by `METHOD path`. With `status` set, every request is answered with it. Paths in `denied` are
-    refused for everybody. `hold`, when set, delays the answers to logins until `release` is called.
+    refused for everybody. After `hold`, answers to logins wait for `release`.
     """
 
     mount: str = "secret"
@@ -56,6 +56,7 @@ class VaultApi:
         self._names = itertools.count(1)
         self._gate = asyncio.Event()
         self._gate.set()
+        self._arrived = asyncio.Event()
         app = web.Application(middlewares=[self._guard])
         app.router.add_get(f"/v1/{self.mount}/data/{{path:.+}}", self._read)
         app.router.add_post("/v1/auth/approle/login", self._log_in)
@@ -95,6 +96,10 @@ class VaultApi:
     def hold(self) -> None:
         """Keeps answers to logins back."""
         self._gate.clear()
+
+    async def arrived(self) -> None:
+        """Waits until somebody logs in."""
+        await self._arrived.wait()
 
     def release(self) -> None:
         """Gives them."""
@@ -136,6 +141,7 @@ class VaultApi:
         return web.json_response(body, status=404 if secret.data is None else 200)
 
     async def _log_in(self, request: web.Request) -> web.Response:
+        self._arrived.set()
         await self._gate.wait()
         given = msgspec.json.decode(await request.read())
         if given != {"role_id": ROLE_ID, "secret_id": SECRET_ID}:

@@ -6,6 +6,7 @@ custom events, so that a server with more to say is still understood.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from headgate.core.messages import ErrorInfo, ToolResult, Usage
 
 Frame = Mapping[str, Any]
 _ENDED: Mapping[str, Outcome] = {"cancelled": "cancelled", "revoked": "revoked", "timeout": "timeout"}
+_TOKENS = re.compile(r"\s*\[Budget limit reached: (\d+) >= (\d+) tokens\]")
 
 
 class Frames:

@@ -15,6 +15,8 @@ from headgate.compile.checks.agents import (
 from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_store
 from headgate.compile.checks.models import check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
+from headgate.compile.checks.prices import check_prices
+from headgate.compile.checks.unused import check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
 
@@ -30,6 +32,7 @@ CHECKS: tuple[Rule, ...] = (
     check_agent_tools,
     check_profiles,
     check_limits,
+    check_prices,
     check_files,
     check_prompts,
     check_keys,
@@ -38,3 +41,6 @@ CHECKS: tuple[Rule, ...] = (
     check_store,
 )
 """Every rule. A new one is a function and its name here."""
+
+LATER: tuple[Rule, ...] = (check_unused, check_seen)
+"""Rules that judge only a tree without errors."""

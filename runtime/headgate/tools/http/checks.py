@@ -15,6 +15,8 @@ from headgate.tools.http.spec import ApiKey, HttpSpec
 from headgate.tools.schema import find_dead_end
 
 _AUTHORITY = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+_OPEN = re.compile(r"(?:https?://)?", re.IGNORECASE)
+_IN_HOST = "a template may not stand in the scheme or host of the URL"
 _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OWN_FIELDS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
@@ -69,10 +71,12 @@ def _url(spec: HttpSpec) -> Iterator[Finding]:
 def _url_problem(url: Template) -> str:
     start = url.parts[0] if url.parts and isinstance(url.parts[0], str) else ""
     match = _AUTHORITY.match(start)
+    if url.slots and _OPEN.fullmatch(start):
+        return _IN_HOST
     if match is None:
         return "the URL does not begin with http:// or https:// and a host"
     if match.end() == len(start) and url.slots:
-        return "a template may not stand in the scheme or host of the URL"
+        return _IN_HOST
     if "@" in match[0]:
         return "the URL holds a user name; use auth: {type: basic, ...}"
     try:

@@ -1,0 +1,38 @@
+"""Globs within a name: `*` stands for any characters, everything else for itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether the pattern has a `*`."""
+    return "*" in pattern
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether the pattern, a glob or a name, covers the name."""
+    return _compiled(pattern).fullmatch(name) is not None if is_glob(pattern) else pattern == name
+
+
+def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The names that any pattern covers, in the order of the names."""
+    known, wanted = tuple(names), frozenset(patterns)
+    found = wanted.intersection(known)
+    for pattern in wanted:
+        if is_glob(pattern):
+            found |= _matched(pattern, known)
+    return [name for name in known if name in found] if found else []
+
+
+@lru_cache(maxsize=1024)
+def _matched(glob: str, names: tuple[str, ...]) -> frozenset[str]:
+    """Remembered, because every agent of a large tree asks the same of the same names."""
+    return frozenset(filter(_compiled(glob).fullmatch, names))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(glob: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, glob.split("*"))), re.DOTALL)

@@ -1,0 +1,32 @@
+"""`[reload] require_tests`: a revision is let through only when its inline tests pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from headgate.compile.draft import Draft
+from headgate.engine.trial.suite import Suite
+from headgate.manifest.diagnostics import Diagnostic
+
+_REMEMBERED = 100_000
+
+
+class Gate:
+    """Runs the tests of one draft after the other; a test whose object and all that it uses are as they were when it
+    passed is not run again."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._passed: set[str] = set()
+
+    async def findings(self, draft: Draft) -> tuple[Diagnostic, ...]:
+        """What fails, of a draft without errors; nothing when the gateway does not require tests."""
+        if draft.gateway is None or not draft.gateway.reload.require_tests:
+            return ()
+        if len(self._passed) > _REMEMBERED:
+            self._passed.clear()
+        suite = Suite.of(draft, self._environ).without(frozenset(self._passed))
+        verdicts = await suite.run()
+        pairs = zip(suite.cases, verdicts, strict=True)
+        self._passed.update(case.stamp for case, verdict in pairs if verdict.state == "passed")
+        return tuple(found for verdict in verdicts for found in verdict.diagnostics)
