@@ -2,11 +2,12 @@
 
 `python scripts/docs.py` writes the pages that changed; `--check` writes nothing and returns 1 when one is stale.
 The reference comes from the same JSON Schemas that the compiler applies. The examples of the diagnostics are in
-`scripts/diagnostics.yaml`; each is compiled here, so that what the page shows is what Headgate says.
+`headgate.manifest.examples`; each is compiled here, so that what the page shows is what Headgate says.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -15,17 +16,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from headgate.compile.compiler import Compiler
+from headgate.compile.keyring import compile_tree
 from headgate.compile.schema import schemas
 from headgate.core.messages import CODES as TOOL_CODES
 from headgate.core.scalars import DURATION, SIZE
+from headgate.engine.trial.suite import Suite
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import CODES, render_text
+from headgate.manifest.examples import Example, load_examples
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLES = ROOT / "scripts" / "diagnostics.yaml"
 BASE: Mapping[str, str] = {
     "gateway.toml": 'version = 1\n\n[auth.keys.ops]\nkey = "${env:OPS_KEY:-only-an-example}"\n\n[providers.default]\n'
     'kind = "auto"\n',
@@ -68,6 +68,7 @@ def pages() -> dict[str, str]:
         "reference/agent.md": _document("agents/*.md", AGENT, agent),
         "reference/tool.md": _family("tools/*.yaml", TOOL, tool, "tool"),
         "reference/providers.md": _family("[providers.NAME]", PROVIDERS, gateway, "provider"),
+        "reference/secrets.md": _family("[secrets.NAME]", SECRETS, gateway, "secret"),
         "reference/tool-errors.md": _page("Reference: failed tool calls", f"{ERRORS}\n\n{_errors()}"),
         "diagnostics.md": _diagnostics(),
     }
@@ -76,7 +77,7 @@ def pages() -> dict[str, str]:
 GATEWAY = """\
 Every key of `gateway.toml`. Keys marked *restart* take effect when the process starts again; all others take effect
 with the next revision, and those marked *subsystem* open every object anew that depends on them. The keys of a provider
-are on [a page of their own](providers.md)."""
+are on [a page of their own](providers.md), and so are those of a [secret back-end](secrets.md)."""
 AGENT = """\
 Every key of the frontmatter of an agent, which is the part of `agents/NAME.md` between the two `---` lines. The
 Markdown below it is the prompt. The guide is [agents.md](../agents.md)."""
@@ -86,6 +87,9 @@ Every key of a tool, by kind. The file name is the tool's name. The guides are [
 PROVIDERS = """\
 Every key of a provider, by kind. A provider is a table `[providers.NAME]` of `gateway.toml`. The guide is
 [providers.md](../providers.md)."""
+SECRETS = """\
+Every key of a secret back-end, by kind. A back-end is a table `[secrets.NAME]` of `gateway.toml`, and what it holds is
+referred to as `${secret:NAME/path#key}`. The guide is [secrets.md](../secrets.md)."""
 COMMON = """\
 `NAME` stands for a name that you choose. Unknown keys are errors, except those that begin with `x-`, which are yours.
 A value that is not free text may also be a [reference](../secrets.md), such as `${env:NAME}`."""
@@ -126,12 +130,14 @@ def _rows(node: Schema, root: Schema, prefix: str, reload: str) -> Iterator[Row]
 
 
 def _below(node: Schema, root: Schema, key: str, reload: str) -> Iterator[Row]:
-    if node.get("x-json-schema") or key == "providers":
+    if node.get("x-json-schema") or key in ("providers", "secrets"):
         return
     if "properties" in node:
         yield from _rows(node, root, f"{key}.", reload)
     if isinstance(node.get("additionalProperties"), dict) and "x-template" not in node:
         yield from _rows(node["additionalProperties"], root, f"{key}.NAME.", reload)
+    if isinstance(node.get("items"), dict):
+        yield from _below(_resolved(node["items"], root), root, f"{key}[]", reload)
     for branch in (*node.get("allOf", ()), *node.get("anyOf", ())):
         inner = _resolved(branch.get("then", branch), root)
         if "properties" in inner:
@@ -226,17 +232,17 @@ UNUSED = "*No check of this version reports this code.*"
 
 
 def _diagnostics() -> str:
-    examples = yaml.safe_load(EXAMPLES.read_text(encoding="utf-8"))
+    examples = load_examples()
     return _page("Diagnostics", "\n\n".join([DIAGNOSTICS, *(_code(code, examples.get(code)) for code in CODES)]))
 
 
-def _code(code: str, example: Mapping[str, Any] | None) -> str:
+def _code(code: str, example: Example | None) -> str:
     head = f"## {code}\n\n{CODES[code]}"
     if example is None:
         return f"{head}\n\n{UNUSED}"
-    files = "\n\n".join(_fence(path, text) for path, text in example["files"].items())
-    said = findings({**BASE, **example["files"]}, code)
-    return f"{head}\n\n{example['mend']}\n\n{files}\n\n```text\n{said}\n```"
+    files = "\n\n".join(_fence(path, text) for path, text in example.files.items())
+    said = example.says or findings({**BASE, **example.files}, code)
+    return f"{head}\n\n{example.mend}\n\n{files}\n\n```text\n{said}\n```"
 
 
 def _fence(path: str, text: str) -> str:
@@ -244,13 +250,16 @@ def _fence(path: str, text: str) -> str:
 
 
 def findings(files: Mapping[str, str], code: str = "") -> str:
-    """What `headgate validate` says of the files, with an empty environment; of one code only when it is given."""
+    """What `headgate validate` and `headgate test` say of the files, with an empty environment; of one code only when
+    it is given."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        found = Compiler(Path(os.path.realpath(folder)), DEFAULT_KINDS, {}).compile().diagnostics
+        compiled = asyncio.run(compile_tree(Path(os.path.realpath(folder)), DEFAULT_KINDS, {}))
+        verdicts = asyncio.run(Suite.of(compiled.draft, {}).run()) if compiled.ok else []
+        found = [*compiled.diagnostics, *(each for verdict in verdicts for each in verdict.diagnostics)]
     return render_text(each for each in found if code in ("", each.code))
 
 

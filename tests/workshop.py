@@ -47,3 +47,7 @@ async def meet(n: int, ctx: ToolContext) -> int:
     entered.append(ctx.run)
     await until(lambda: entered.count(ctx.run) == 3)
     return n
+
+
+async def rows(n: int) -> dict[str, Any]:
+    return {"rows": [{"n": each, "name": f"row {each}"} for each in range(n)]}

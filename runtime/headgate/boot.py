@@ -94,6 +94,7 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
     reloader = Reloader(compiler, environ, state, vet=address.vet)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sole_owner(state))
+        stack.push_async_callback(reloader.close)
         snapshot = await reloader.boot()
         stack.push_async_callback(_let_go, snapshot)
         server = snapshot.gateway.server
@@ -103,7 +104,8 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
         host = Host(ledger, snapshot, state)
         stack.push_async_callback(host.stop, 0)
         reloader.attach(host)
-        edge = Edge(host, reloader, Tokens(_signing(host, session_secret(state))), keepalive)
+        signing = snapshot.gateway.auth.session_secret or session_secret(state)
+        edge = Edge(host, reloader, Tokens(lambda: signing), keepalive)
         await stack.enter_async_context(_watching(reloader, watch=watch))
         app = create_app(edge, server, bound=address.host)
         yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)
@@ -124,10 +126,6 @@ class _Address:
                 message = f"key {name!r} is the demo key, and the server binds {self.host}"
                 hint = "set a key of your own, or bind 127.0.0.1"
                 yield from draft.gateway_site.diagnose(Finding(("auth", "keys", name, "key"), "HG1404", message, hint))
-
-
-def _signing(host: Host, generated: str) -> Callable[[], str]:
-    return lambda: host.snapshot.gateway.auth.session_secret or generated
 
 
 async def _let_go(snapshot: Snapshot) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ import termios
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 COMMAND = (sys.executable, "-c", "from headgate.cli import main; main()")
 # A terminal sends signals only to the session that it controls; a runner in the background may ignore them.
@@ -33,6 +35,13 @@ class Done:
     code: int | None
     out: str
     err: str
+
+
+def report(done: Done) -> dict[str, Any]:
+    """The one JSON object on standard output."""
+    (line,) = done.out.splitlines()
+    read: dict[str, Any] = json.loads(line)
+    return read
 
 
 def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -99,6 +108,15 @@ class Console:
             assert self._more.is_set(), f"{wanted!r} was not shown:\n{self.raw!r}"
         before, self._seen = self.text[self._seen : found], found + len(wanted)
         return before
+
+    async def interrupt(self, wanted: str) -> None:
+        """Presses Ctrl-C until the text is shown: one that comes while Python's readline handles another key is not
+        noticed before the next."""
+        seeing = asyncio.create_task(self.see(wanted))
+        while not seeing.done():
+            self.type("\x03")
+            await asyncio.wait([seeing], timeout=1)
+        await seeing
 
     async def ask(self, text: str, wanted: str) -> str:
         """Waits for the prompt, types a line, and waits for the answer."""

@@ -87,8 +87,9 @@ async def test_interrupt_at_the_prompt(tmp_path: Path) -> None:
         await shown.see("> ")
         shown.type("say never")
         await shown.see("say never")
-        shown.type("\x03")
-        await shown.ask("again", "You said: again\n")
+        await shown.interrupt("\n> ")
+        shown.type("again\n")
+        await shown.see("You said: again\n")
         assert await leave(shown) == 0
 
 

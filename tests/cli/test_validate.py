@@ -13,11 +13,11 @@ from headgate.testing.harness import agent_md, gateway_toml, write_tree
 PROVIDER = 'kind = "scripted"\nturns = [{text = "Hello."}]'
 
 
-def run(*args: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(*args: str, environ: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Runs `headgate` with only the given environment."""
     command = [sys.executable, "-c", "from headgate.cli import main; main()", *args]
     env = {"PATH": os.environ.get("PATH", ""), **(environ or {})}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env, cwd=cwd, timeout=60)
 
 
 def _tree(root: Path, **keys: object) -> str:
@@ -36,7 +36,7 @@ def test_errors_exit_with_1(tmp_path: Path) -> None:
     done = run("validate", _tree(tmp_path, max_turn=3))
     assert done.returncode == 1
     assert done.stdout == "agents/helper.md:3:1: error[HG1003] unknown key 'max_turn'; did you mean 'max_turns'?\n"
-    assert done.stderr == "2 files, 1 errors, 0 warnings\n"
+    assert done.stderr == "2 files, 1 error, 0 warnings\n"
 
 
 def test_warnings_alone_exit_with_0(tmp_path: Path) -> None:
@@ -59,6 +59,42 @@ def test_the_json_form(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_warnings_can_be_denied(tmp_path: Path) -> None:
+    """What a team does not want to see grow fails its build."""
+    tree = _tree(tmp_path, tools=["crm_*"])
+    assert run("validate", tree, "--deny-warnings").returncode == 1
+    assert run("validate", _tree(tmp_path), "--deny-warnings").returncode == 0
+
+
+def test_the_form_of_code_scanning(tmp_path: Path) -> None:
+    """One SARIF run with one result, whose path begins at the working directory."""
+    _tree(tmp_path / "deploy", max_turn=3)
+    done = run("validate", "deploy", "--format", "sarif", cwd=tmp_path)
+    (result,) = json.loads(done.stdout)["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert (done.returncode, done.stderr, result["ruleId"]) == (1, "", "HG1003")
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("deploy/agents/helper.md", 3)
+
+
+def test_the_form_of_github(tmp_path: Path) -> None:
+    """A finding is a workflow command, which the page of the change shows beside its line."""
+    _tree(tmp_path / "deploy", max_turn=3)
+    done = run("validate", str(tmp_path / "deploy"), "--format", "github", cwd=tmp_path)
+    assert done.stdout == (
+        "::error file=deploy/agents/helper.md,line=3,col=1,title=HG1003::"
+        "unknown key 'max_turn'; did you mean 'max_turns'?\n"
+    )
+    assert done.stderr == "2 files, 1 error, 0 warnings\n"
+
+
+def test_findings_show_no_secret(tmp_path: Path) -> None:
+    """A value that came from outside is redacted, also when it is what is wrong."""
+    tree = _tree(tmp_path, timeout="${env:HOW_LONG}")
+    done = run("validate", tree, environ={"HOW_LONG": "hush-hush-hush"})
+    assert "HG1004" in done.stdout
+    assert "hush" not in done.stdout
+
+
 def test_the_environment_can_be_left_out(tmp_path: Path) -> None:
     """CI has no secrets: a missing variable is an error only when the environment counts."""
     tree = _tree(tmp_path, display_name="${env:HELPER_NAME}")
@@ -79,5 +115,5 @@ def test_wrong_usage_exits_with_64(tmp_path: Path) -> None:
     """An unknown format or option says what there is."""
     done = run("validate", str(tmp_path), "--format", "xml")
     assert done.returncode == 64
-    assert "'text', 'json'" in done.stderr
+    assert "'text', 'json', 'sarif', 'github'" in done.stderr
     assert run("validate", "--no-enviroment").returncode == 64

@@ -44,7 +44,7 @@ def test_routes() -> None:
 
 def test_commands() -> None:
     """Every command, and every option of it, is in the guide to operations, to validation or to the command line."""
-    guides = ("operations.md", "validate-in-ci.md", "cli.md")
+    guides = ("operations.md", "validate-in-ci.md", "cli.md", "tests.md")
     text = "".join(page(each) for each in guides if (ROOT / "docs" / each).is_file())
     for name, command in cli.commands.items():
         assert f"`headgate {name}" in text

@@ -17,8 +17,7 @@ def run(script: Path, *args: str) -> subprocess.CompletedProcess[str]:
 def copy(root: Path) -> Path:
     """A copy of the generator that writes below `root`."""
     (root / "scripts").mkdir()
-    for each in ("docs.py", "diagnostics.yaml"):
-        (root / "scripts" / each).write_bytes((ROOT / "scripts" / each).read_bytes())
+    (root / "scripts" / "docs.py").write_bytes((ROOT / "scripts" / "docs.py").read_bytes())
     return root / "scripts" / "docs.py"
 
 

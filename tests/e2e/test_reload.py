@@ -158,10 +158,13 @@ async def test_restart_keys(tree: Tree) -> None:
     """An edit of what needs a new process is accepted, and says that it waits for one."""
     async with live(tree(), watch=False) as gateway:
         assert condition(await gateway.get("/v1/status"), "RestartRequired")["status"] == "False"
-        gateway.edit("gateway.toml", gateway_toml(FUNCTIONS + "[server]\nport = 9\n"))
-        assert (await gateway.reload())["status"] == "applied"
+        gateway.edit("gateway.toml", gateway_toml(FUNCTIONS + "[server]\nport = 9\n[boot]\non_invalid = 'fail'\n"))
+        result = await gateway.reload()
+        assert result["status"] == "applied"
+        found = [(each["path"], each["code"]) for each in result["diagnostics"] if each["code"] == "HG1403"]
+        assert found == [("gateway.toml", "HG1403")]
         told = condition(await gateway.get("/v1/status"), "RestartRequired")
-    assert (told["status"], told["message"]) == ("True", "gateway/server changed and take effect after a restart")
+    assert (told["status"], told["message"]) == ("True", "server.port changed and take effect after a restart")
 
 
 async def test_a_rotated_secret(tree: Tree, tmp_path: Path) -> None:

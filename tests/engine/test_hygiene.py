@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate.core.messages import ErrorInfo, Text, ToolResult
-from headgate.engine.hygiene import clean
+from headgate.core.messages import ErrorInfo, Image, Text, ToolResult
+from headgate.engine.hygiene import clean, cut, payload
 
 
 def cleaned(result: ToolResult, limit: int = 1000) -> ToolResult:
@@ -61,3 +61,14 @@ def test_size() -> None:
     assert text.meta == {"cut": {"bytes": 1200, "shown": 99}}
     error = cleaned(ToolResult(status="error", error=ErrorInfo("c", "x" * 200, details={"a": "y" * 200})), 99)
     assert error.error == ErrorInfo("c", "x" * 99 + "\n[cut: 99 of 200 bytes are shown]")
+
+
+def test_a_cut_with_a_handle() -> None:
+    """The note names the handle and the size; what is no text stays, and no character is cut in two."""
+    picture = Image("image/png", b"x")
+    result = ToolResult(content=(Text("aé"), picture, Text("bc")), meta={"status": 200})
+    found = cut(result, payload(result), 2, "call_1")
+    assert found.content[1:] == (picture,)
+    assert found.payload.startswith("a\n[cut: 2 of 5 bytes are shown; read_result reads on")
+    assert found.payload.endswith("with handle 'call_1']")
+    assert found.meta == {"status": 200, "cut": {"bytes": 5, "shown": 2, "handle": "call_1"}}

@@ -8,19 +8,23 @@ A case has sections that begin with `=== NAME`. A name with a dot or a slash is 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headgate.compile.compiler import Compiled, Compiler
+from headgate.compile.compiler import Compiled
+from headgate.compile.keyring import compile_tree
 from headgate.core.kind import Kinds
 from headgate.providers import PROVIDERS
+from headgate.secrets import SECRETS
 from headgate.tools import TOOLS
 
 FOLDER = Path(__file__).parent
 KINDS = Kinds(
     {name: PROVIDERS[name] for name in ("anthropic", "scripted", "auto")},
     {name: TOOLS[name] for name in ("http", "function")},
+    SECRETS,
 )
 """Few kinds, so that a new one changes no golden."""
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)
@@ -54,7 +58,7 @@ class Case:
     def compile(self, root: Path) -> Compiled:
         """Writes and compiles the tree."""
         skip = "no-environment" in self.options
-        return Compiler(self.write(root), KINDS, self.environ, skip_environment=skip).compile()
+        return asyncio.run(compile_tree(self.write(root), KINDS, self.environ, skip_environment=skip))
 
 
 def cases() -> list[Case]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
 from headgate.server.protocol import LARGEST_HEAD
-from headgate.testing.harness import KEY, Live, live
+from headgate.testing.harness import KEY, Live, live, spoken
 from tests import workshop
 from tests.conftest import Tree
 from tests.waiting import until
@@ -55,11 +56,14 @@ async def test_too_many_sessions(tree: Tree) -> None:
     assert "retry-after" in last.headers
 
 
-@pytest.mark.parametrize(("limit", "status"), [("runs", 503), ("streams_per_key", 429)])
-async def test_too_much_at_once(tree: Tree, limit: str, status: int) -> None:
-    """More runs than the gateway may have are 503, more streams than the key may have 429, both with Retry-After."""
-    script = "- {call: wait, args: {name: full}}\n- {text: ok}\n"
-    async with live(tree(script, toml=f"[server.limits]\n{limit} = 1\n"), watch=False) as gateway:
+SCRIPT = "- {call: wait, args: {name: full}}\n- {text: ok}\n"
+CROWDED = [("server.limits", "runs", 503), ("server.limits", "streams_per_key", 429), ("limits", "runs_per_key", 429)]
+
+
+@pytest.mark.parametrize(("table", "limit", "status"), CROWDED)
+async def test_too_much_at_once(tree: Tree, table: str, limit: str, status: int) -> None:
+    """More runs than the gateway may have are 503, more runs or streams than the key may have 429, with Retry-After."""
+    async with live(tree(SCRIPT, toml=f"[{table}]\n{limit} = 1\n"), watch=False) as gateway:
         first, second = await gateway.session(), await gateway.session()
         talk = asyncio.create_task(first.say("hi"))
         await until(lambda: "full" in workshop.entered)
@@ -69,6 +73,27 @@ async def test_too_much_at_once(tree: Tree, limit: str, status: int) -> None:
         allowed = await gateway.http.post("/api/chat", json=HI, headers=second.headers)
     assert (refused.status_code, refused.headers["retry-after"]) == (status, "1")
     assert allowed.status_code == 200
+
+
+OTHER_KEY = '[auth.keys.other]\nkey = "another-key-of-the-tests"\n[limits]\nruns_per_key = 1\n'
+
+
+async def test_runs_of_a_key(tree: Tree) -> None:
+    """A run that nobody listens to counts for its key, but not against the next chat of its own session, nor against
+    another key."""
+    async with live(tree(SCRIPT, toml=OTHER_KEY), watch=False) as gateway:
+        first, second = await gateway.session(), await gateway.session()
+        first.messages.append({"role": "user", "content": "hi"})
+        async with first.stream():
+            await until(lambda: "full" in workshop.entered)
+        refused = await gateway.http.post("/api/chat", json=HI, headers=second.headers)
+        other = await replace(gateway, key="another-key-of-the-tests").session()
+        talks = [asyncio.create_task(session.say("hi again")) for session in (first, other)]
+        await until(lambda: len(workshop.entered) == 3)
+        workshop.gate("full").set()
+        assert [spoken(await talk) for talk in talks] == ["ok", "ok"]
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json() == {"detail": "key 'tester' has 1 runs in progress already"}
 
 
 async def test_a_slow_reader(tree: Tree) -> None:

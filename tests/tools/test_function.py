@@ -23,11 +23,11 @@ from headgate.tools.function import KIND
 from headgate.tools.function.spec import FunctionSpec
 from tests.tools import samples
 
-PACKAGES = ("tools.samples", "tools.broken_import", "tools.broken_need", "tools.absent")
+PACKAGES = ("tests.tools.samples", "tests.tools.broken_import", "tests.tools.broken_need", "tests.tools.absent")
 
 
 def tool(function: str, **keys: Any) -> Any:
-    body = {"description": "A sample.", "call": f"tools.samples:{function}", **keys}
+    body = {"description": "A sample.", "call": f"tests.tools.samples:{function}", **keys}
     return opened(KIND, body, packages=PACKAGES, scrub=lambda text: text.replace("hunter22", "[redacted]"))
 
 
@@ -185,36 +185,36 @@ async def test_the_time_limit_is_that_of_the_manifest() -> None:
 
 def test_a_package_must_be_listed() -> None:
     """A module outside `[functions] packages` is refused, also one whose name merely begins the same."""
-    for packages in ((), ("tool",), ("tools.samples2",)):
-        (finding,) = findings("tools.samples:greet", packages)
+    for packages in ((), ("tool",), ("tests.tools.samples2",)):
+        (finding,) = findings("tests.tools.samples:greet", packages)
         assert (finding.key, finding.code) == (("call",), "HG1402")
-        assert finding.hint == "add 'tools' to it"
-    assert findings("tools.samples:greet", ("tools",)) == []
+        assert finding.hint == "add 'tests' to it"
+    assert findings("tests.tools.samples:greet", ("tests.tools",)) == []
 
 
 def test_what_a_module_imported_is_not_its_own() -> None:
     """A function from elsewhere is not callable through an allowed module that imports it."""
-    (finding,) = findings("tools.samples:run")
+    (finding,) = findings("tests.tools.samples:run")
     assert "subprocess may not be called: it is defined outside" in finding.message
 
 
 @pytest.mark.parametrize(
     ("call", "message", "offset"),
     [
-        ("tools.samples:gret", "has no function 'gret'", 14),
-        ("tools.samples:NUMBER", "'NUMBER' is not a function", 14),
-        ("tools.samples:Address", "'Address' is not a function", 14),
-        ("tools.samples:stream", "is a generator", 14),
-        ("tools.samples:stream_async", "is a generator", 14),
-        ("tools.absent:f", "there is no module 'tools.absent'", None),
-        ("tools.broken_import:f", "RuntimeError: no database here", None),
-        ("tools.broken_need:f", "it needs 'not_there_at_all'", None),
-        ("tools.samples:unhinted", "'name' has no type hint", None),
-        ("tools.samples:lazy_hint", "cannot be read: name 'Decimal' is not defined", None),
-        ("tools.samples:variadic", "takes *args", None),
-        ("tools.samples:keywords", "takes *kwargs", None),
-        ("tools.samples:positional", "positional-only", None),
-        ("tools.samples:exotic", "have no JSON Schema", None),
+        ("tests.tools.samples:gret", "has no function 'gret'", 20),
+        ("tests.tools.samples:NUMBER", "'NUMBER' is not a function", 20),
+        ("tests.tools.samples:Address", "'Address' is not a function", 20),
+        ("tests.tools.samples:stream", "is a generator", 20),
+        ("tests.tools.samples:stream_async", "is a generator", 20),
+        ("tests.tools.absent:f", "there is no module 'tests.tools.absent'", None),
+        ("tests.tools.broken_import:f", "RuntimeError: no database here", None),
+        ("tests.tools.broken_need:f", "it needs 'not_there_at_all'", None),
+        ("tests.tools.samples:unhinted", "'name' has no type hint", None),
+        ("tests.tools.samples:lazy_hint", "cannot be read: name 'Decimal' is not defined", None),
+        ("tests.tools.samples:variadic", "takes *args", None),
+        ("tests.tools.samples:keywords", "takes *kwargs", None),
+        ("tests.tools.samples:positional", "positional-only", None),
+        ("tests.tools.samples:exotic", "have no JSON Schema", None),
     ],
 )
 def test_functions_that_cannot_be_called_are_findings(call: str, message: str, offset: int | None) -> None:
@@ -226,20 +226,20 @@ def test_functions_that_cannot_be_called_are_findings(call: str, message: str, o
 
 def test_a_misspelt_function_is_suggested() -> None:
     """The hint names the function that was probably meant, or those that there are."""
-    assert findings("tools.samples:gret")[0].hint == "did you mean 'greet'?"
-    assert "greet" in findings("tools.samples:zzzz")[0].hint
+    assert findings("tests.tools.samples:gret")[0].hint == "did you mean 'greet'?"
+    assert "greet" in findings("tests.tools.samples:zzzz")[0].hint
 
 
 def test_a_stated_input_must_fit_the_function() -> None:
     """A required parameter must be in it, and required; a property that is no parameter is refused."""
     properties = {"loud": {"type": "boolean"}, "volume": {"type": "integer"}}
-    found = findings("tools.samples:greet", input={"type": "object", "properties": properties})
+    found = findings("tests.tools.samples:greet", input={"type": "object", "properties": properties})
     assert [(each.key, each.severity) for each in found] == [
         (("input",), "error"),
         (("input", "properties", "volume"), "error"),
     ]
     optional = {"type": "object", "properties": {"name": {"type": "string"}}}
-    assert [each.severity for each in findings("tools.samples:greet", input=optional)] == ["warning"]
+    assert [each.severity for each in findings("tests.tools.samples:greet", input=optional)] == ["warning"]
 
 
 async def test_a_stated_input_is_what_the_model_sees() -> None:

@@ -8,9 +8,11 @@ import click
 
 from headgate import __version__
 from headgate.cli.chat import chat
+from headgate.cli.explain import explain_command
 from headgate.cli.run import run
 from headgate.cli.schema import schema
 from headgate.cli.serve import serve
+from headgate.cli.test import test
 from headgate.cli.validate import validate
 from headgate.core.errors import GatewayError
 
@@ -25,6 +27,8 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(validate)
+cli.add_command(test)
+cli.add_command(explain_command)
 cli.add_command(schema)
 cli.add_command(run)
 cli.add_command(chat)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from headgate.cli.client.line import Line, connect
+from headgate.cli.client.signals import handled, ignore
 from headgate.cli.client.target import Target, targeted
 from headgate.cli.render import words
 from headgate.cli.render.answer import Answer
@@ -43,9 +45,10 @@ def chat(context: click.Context, /, *, show_thinking: bool, **options: Any) -> N
         talk = Talk(line, Scribe(screen, thinking=show_thinking))
         if person:
             _greet(screen, line, target)
-        for text in _typed() if person else _piped():
-            if not talk.take(text):
-                break
+            with handled(ignore, signal.SIGINT):
+                talk.take_all(_typed())
+        else:
+            talk.take_all(_piped())
     context.exit(0 if person or talk.fine else 1)
 
 
@@ -66,6 +69,12 @@ class Talk:
         self._scribe = scribe
         self._screen = scribe.screen
         self.fine = True
+
+    def take_all(self, texts: Iterable[str]) -> None:
+        """Takes one after the other, until one of them ends the conversation."""
+        for text in texts:
+            if not self.take(text):
+                break
 
     def take(self, text: str) -> bool:
         """Obeys a command or asks the agent; whether the conversation goes on."""
@@ -125,7 +134,9 @@ def _typed() -> Iterator[str]:
         readline.parse_and_bind("set enable-bracketed-paste on")
     while True:
         try:
-            yield _entry()
+            with handled(signal.default_int_handler, signal.SIGINT):
+                text = _entry()
+            yield text
         except KeyboardInterrupt:
             sys.stdout.write("\n")
         except EOFError:

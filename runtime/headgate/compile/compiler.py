@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from headgate.compile.checks import CHECKS, LATER
 from headgate.compile.draft import Draft
+from headgate.compile.lookup import Answers
 from headgate.compile.reading import Reading
 from headgate.core.kind import Kinds
 from headgate.manifest.diagnostics import Diagnostic
-from headgate.manifest.redaction import digest
+from headgate.manifest.redaction import Redactor, digest
 from headgate.manifest.tree import Tree, revision_of, scan
 
 
@@ -28,6 +29,12 @@ class Compiled:
     def ok(self) -> bool:
         """Whether there is no error among the findings."""
         return not any(each.severity == "error" for each in self.diagnostics)
+
+    @property
+    def shown(self) -> tuple[Diagnostic, ...]:
+        """All findings, without secrets."""
+        scrub = Redactor(self.draft.secrets).scrub
+        return tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in self.diagnostics)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -62,15 +69,15 @@ class Compiler:
         self.directories = tree.directories
         return tree
 
-    def compile(self, tree: Tree | None = None, *, kept: bool = False) -> Compiled:
+    def compile(self, tree: Tree | None = None, *, kept: bool = False, answers: Answers | None = None) -> Compiled:
         """Compiles the tree; never raises on what stands in it. A tree that was kept is complete and compiled as it
-        is, whatever the files are now."""
+        is, whatever the files are now. Of secrets it knows the `answers` alone; `Keyring` asks for them."""
         tree = tree or self.scan()
-        draft = self._reading.draft(tree)
+        draft = self._reading.draft(tree, answers)
         # Also when fewer are wanted: the same files are always the same revision.
         if draft.wanted != self._wanted and not kept:
             before, self._wanted = self._wanted, draft.wanted
-            draft = self._reading.draft(self._completed(tree, before))
+            draft = self._reading.draft(self._completed(tree, before), answers)
         found = [*draft.diagnostics, *(finding for check in CHECKS for finding in check(draft))]
         if not any(each.severity == "error" for each in found):
             found += [finding for check in LATER for finding in check(draft)]

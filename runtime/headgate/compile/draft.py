@@ -98,7 +98,8 @@ class Draft:
     """Everything that a tree says, and everything that is wrong with it so far.
 
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
-    that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound` are objects in which an earlier draft found nothing, by name, fingerprint and packages.
+    that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
+    are objects in which an earlier draft found nothing, by name, fingerprint and packages.
     """
 
     tree: Tree
@@ -168,4 +169,3 @@ class Draft:
 
     def _names(self, role: str, known: Mapping[str, Any]) -> frozenset[str]:
         return frozenset(known) | {name for what, name in self.broken if what == role}
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -12,6 +12,7 @@ from typing import Any
 from headgate.compile import planned, schema
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
+from headgate.compile.lookup import TABLE, Answers, Lookup
 from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
@@ -19,7 +20,7 @@ from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.parsers import Parser
 from headgate.manifest.references import Resolved, resolve
 from headgate.manifest.source import Document
-from headgate.manifest.tree import Tree, role
+from headgate.manifest.tree import ROOT_FILE, Tree, role
 
 _PLANNED = {"gateway": planned.GATEWAY, "agent": planned.AGENT, "tool": planned.TOOL}
 _PARSED = (".yaml", ".yml")
@@ -50,23 +51,25 @@ class Reading:
         self._parser = Parser()
         self._entries: dict[str, _Entry] = {}
         self._sound: Sound = set()
+        self._lookup = Lookup(None)
         self._validators = {
             "gateway": Validator(schema.gateway_schema(kinds)),
             "agent": Validator(schema.agent_schema()),
             "tool": Validator(schema.tool_schema(kinds)),
         }
 
-    def draft(self, tree: Tree) -> Draft:
-        """Reads the whole tree."""
+    def draft(self, tree: Tree, answers: Answers | None = None) -> Draft:
+        """Reads the whole tree; `answers` are what is known of the secrets that it refers to."""
         if len(self._sound) > _REMEMBERED:
             self._sound.clear()
         draft = Draft(tree, self._kinds, sound=self._sound, diagnostics=list(tree.diagnostics))
         before, self._entries = self._entries, {}
-        for path, data in tree.files.items():
+        self._lookup = Lookup(None, answers or {}, draft.wanted_secrets)
+        for path in sorted(tree.files, key=lambda path: path != ROOT_FILE):  # it declares what the others refer to
             what, name = role(path)
             if what == "extra":
                 continue
-            document, findings = self._parser.parse(path, data)
+            document, findings = self._parser.parse(path, tree.files[path])
             draft.diagnostics += findings
             if name is None and what != "gateway":
                 draft.broken.add((what, PurePosixPath(path).stem))  # its name is reported with the tree
@@ -85,11 +88,20 @@ class Reading:
         self, draft: Draft, role: tuple[str, str], document: Document, before: Mapping[str, _Entry], places: _Places
     ) -> _Entry:
         """The entry of one document; at `places` its parser has found something already."""
-        resolved = resolve(document, self._environ, draft.tree.root, skip_environment=self._skip_environment)
+        if role[0] == "gateway":
+            held = Site(document).body.get(TABLE)
+            self._lookup.declared = frozenset(held if isinstance(held, dict) else ())
+        resolved = resolve(
+            document,
+            self._environ,
+            draft.tree.root,
+            skip_environment=self._skip_environment,
+            lookup=self._lookup,
+        )
         draft.secrets |= resolved.secrets
         draft.sources |= resolved.sources
         draft.outside |= resolved.files
-        stamp = (document.digest, resolved.sources, resolved.unresolved)
+        stamp = (document.digest, resolved.sources, resolved.unresolved, resolved.diagnostics)
         held = before.get(document.path)
         # What `auto` chooses depends on the environment, so the gateway's own entry is always made anew.
         entry = held if held and held.stamp == stamp and role[0] != "gateway" else None
@@ -115,17 +127,17 @@ class Reading:
             made = decode(Gateway, body, (), silent) if what == "gateway" else decode(Agent, body, (), silent)
             spec, silent = made.spec, made.silent
             findings += made.findings
-        objects = [(name, body, ())] if what == "tool" else _tables(body.get("providers")) if what == "gateway" else []
         site = Site(document, (), resolved.written, silent)
-        for each, raw, key in objects:
-            item, more = self._item(what, each, raw, Site(document, key, resolved.written, silent))
+        for family, key, raw in _objects(what, body):
+            place = Site(document, key, resolved.written, silent)
+            item, more = self._item(family, str(key[-1]) if key else name, raw, place)
             items.append(item)
             findings += more
         diagnostics = tuple(site.locate(_with_hint(each, document)) for each in findings)
         return _Entry((), site, diagnostics, secrets, body, spec, tuple(items))
 
-    def _item(self, what: str, name: str, raw: dict[str, Any], site: Site) -> tuple[Item, list[Finding]]:
-        family: Mapping[str, Kind[Any, Any]] = self._kinds.tools if what == "tool" else self._kinds.providers
+    def _item(self, table: str, name: str, raw: dict[str, Any], site: Site) -> tuple[Item, list[Finding]]:
+        family: Mapping[str, Kind[Any, Any]] = getattr(self._kinds, table)
         kind = family.get(str(raw.get("kind")))
         if kind is None:
             return Item(name, site, None, None, ""), []
@@ -146,8 +158,10 @@ class Reading:
         if isinstance(entry.spec, Gateway) or what == "gateway":
             draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
             draft.gateway_site, draft.gateway_body = entry.site, entry.body
-            draft.providers = {item.name: _with_files(item, draft.tree) for item in entry.items}
-            draft.secrets |= {value for item in entry.items for value in self._chosen(item)}
+            providers = [item for item in entry.items if item.site.key[0] != TABLE]
+            draft.providers = {item.name: _with_files(item, draft.tree) for item in providers}
+            draft.backends = {item.name: item for item in entry.items if item.site.key[0] == TABLE}
+            draft.secrets |= {value for item in providers for value in self._chosen(item)}
         elif what == "tool":
             _collide(draft, "tool", name, entry.site, draft.tools.get(name))
             draft.tools.setdefault(name, _with_files(entry.items[0], draft.tree))
@@ -198,10 +212,19 @@ def _collide(draft: Draft, noun: str, name: str, site: Site, first: Item | Agent
         draft.report(site, [Finding((), "HG1203", message, "rename or remove one of them")])
 
 
-def _tables(value: Any) -> list[tuple[str, dict[str, Any], Key]]:
-    if not isinstance(value, dict):
-        return []
-    return [(name, raw, ("providers", name)) for name, raw in value.items() if isinstance(raw, dict)]
+def _objects(what: str, body: dict[str, Any]) -> Iterator[tuple[str, Key, dict[str, Any]]]:
+    """The objects of a document, each with its family and the key that it stands at."""
+    if what == "tool":
+        yield "tools", (), body
+    elif what == "gateway":
+        for family in ("providers", TABLE):
+            yield from ((family, (family, name), raw) for name, raw in _table(body, family).items())
+
+
+def _table(body: Any, key: str) -> dict[str, dict[str, Any]]:
+    """The tables in the table at `key`; what is something else is left out."""
+    held = body.get(key) if isinstance(body, dict) else None
+    return {name: raw for name, raw in held.items() if isinstance(raw, dict)} if isinstance(held, dict) else {}
 
 
 def _at(body: Any, key: Key) -> Any:

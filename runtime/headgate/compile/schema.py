@@ -8,12 +8,12 @@ right key; a scalar that is not free text may also be a `${...}` reference, whos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from headgate.compile.specs import Agent, Gateway
-from headgate.core.kind import Kind, Kinds, Spec
+from headgate.core.kind import Key, Kind, Kinds, Spec
 from headgate.core.scalars import DURATION, SIZE, duration_text, size_text
 
 Schema = dict[str, Any]
@@ -21,7 +21,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE: Schema = {
     "type": "string",
     "pattern": r"\$\{",
-    "description": "A reference: ${env:NAME}, ${env:NAME:-default}, ${env:NAME:?message}, ${file:PATH}.",
+    "description": "A reference: ${env:NAME}, ${env:NAME:-default}, ${env:NAME:?message}, ${file:PATH}, "
+    "${secret:BACKEND/path#key}.",
 }
 REFERENCE_LINK: Schema = {"$ref": "#/$defs/Reference"}
 _MAPS = ("properties", "$defs", "patternProperties")
@@ -42,9 +43,26 @@ def schemas(kinds: Kinds) -> dict[str, Schema]:
 def gateway_schema(kinds: Kinds) -> Schema:
     """Schema of `gateway.toml`."""
     root, defs = _of(Gateway, "")
-    family, more = _family(kinds.providers, "provider")
-    root["properties"]["providers"]["additionalProperties"] = family
-    return _document("gateway.toml", root, {**defs, **more})
+    for table, noun in (("providers", "provider"), ("secrets", "secret")):
+        family, more = _family(getattr(kinds, table), noun)
+        root["properties"][table]["additionalProperties"] = family
+        defs |= more
+    return _document("gateway.toml", root, defs)
+
+
+def restart_keys() -> tuple[Key, ...]:
+    """The keys of `gateway.toml` whose change takes effect when the process starts again, outermost first."""
+    whole = gateway_schema(Kinds({}, {}))
+    return tuple(_restarting(whole, whole["$defs"], ()))
+
+
+def _restarting(node: Schema, defs: Mapping[str, Schema], at: Key) -> Iterator[Key]:
+    for name, each in node.get("properties", {}).items():
+        if each.get("x-reload") == "restart":
+            yield (*at, name)
+        else:
+            target = defs.get(str(each.get("$ref", "")).removeprefix("#/$defs/"), {})
+            yield from _restarting(target, defs, (*at, name))
 
 
 def agent_schema() -> Schema:

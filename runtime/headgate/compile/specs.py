@@ -179,6 +179,8 @@ class Gateway(Spec):
     """Model providers by name."""
     models: dict[Name, ModelAlias] = {}
     """Model aliases by name."""
+    secrets: Annotated[dict[Name, dict[str, Any]], Field(json_schema_extra={"x-family": "secrets"})] = {}
+    """Secret back-ends by name, for `${secret:NAME/path#key}`."""
     egress: Annotated[EgressRules, Field(json_schema_extra=SUBSYSTEM)] = EgressRules()
     """What outbound HTTP of tools may reach beyond public HTTPS."""
     functions: Annotated[Functions, Field(json_schema_extra=SUBSYSTEM)] = Functions()

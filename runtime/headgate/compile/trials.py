@@ -11,7 +11,7 @@ from headgate.core.events import Outcome
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration
 from headgate.providers.script import Turn
-from headgate.tools.trials import TIMEOUT
+from headgate.tools.trials import TIMEOUT, Table
 
 Phrase = Annotated[str, Field(min_length=1)]
 Phrases = Phrase | tuple[Phrase, ...]
@@ -22,7 +22,7 @@ class Given(Spec):
 
     user: Phrase
     """What the user says."""
-    input: dict[str, Any] = {}
+    input: Table = {}
     """The request's `context.input`."""
     channel: str | None = None
     """The request's `context.channel`."""
@@ -35,7 +35,7 @@ class ExpectedCall(Spec):
 
     name: Phrase
     """The tool's name."""
-    args: dict[str, Any] | None = None
+    args: Table | None = None
     """Its arguments, all of them."""
     error: Phrase | None = None
     """The code that the call must fail with."""
@@ -70,9 +70,10 @@ class AgentTest(Spec):
     """What the test shows."""
     given: Given
     """The request that begins the run."""
-    mocks: dict[str, Any] = {}
+    mocks: Table = {}
     """Results by tool: a value, `{error: {code, message}}`, or `{results: [...]}` for one call after the other."""
-    script: Annotated[tuple[Turn, ...], Field(min_length=1)]
+    # Not min_length: Pydantic would count only the turns that are in order, and blame the list for the others.
+    script: Annotated[tuple[Turn, ...], Field(json_schema_extra={"minItems": 1})]
     """What the model says, turn by turn; no provider is asked."""
     expect: Expected = Expected()
     """What must come of the run."""

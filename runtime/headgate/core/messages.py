@@ -171,6 +171,7 @@ CODES: dict[str, str] = {
     "withdrawn": "The live revision no longer allows the tool.",
     "turn_cut_off": "The model's turn was cut off, so the calls in it were not run.",
     "auth_error": "The tool could not obtain its credential.",
+    "unknown_handle": "The run keeps no result under the handle that read_result was given.",
     "internal_error": "The gateway failed; its log has the details.",
 }
 """The closed list of codes that Headgate itself gives a failed tool call; a tool may add its own sub-code."""

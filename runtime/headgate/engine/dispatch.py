@@ -21,6 +21,7 @@ from headgate.core.context import SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.events import Custom, Event, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
+from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.hygiene import clean, cut, payload, wash
 from headgate.engine.recorder import Recorder
@@ -56,8 +57,13 @@ class Dispatch:
     spill: Spill
 
     @property
+    def definitions(self) -> tuple[ToolDefinition, ...]:
+        """What the model is told in its next turn about what it may call."""
+        return self.plan.definitions + ((read_result.DEFINITION,) if self.spill.kept else ())
+
+    @property
     def tools(self) -> Mapping[str, BoundTool]:
-        """What the model may call in its next turn."""
+        """What may be called now."""
         if not self.spill.kept:
             return self.plan.tools
         return {**self.plan.tools, read_result.NAME: bind(read_result.ReadResult(self.spill, self.output_limit))}

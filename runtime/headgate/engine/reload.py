@@ -14,11 +14,15 @@ from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
 from headgate.compile.diff import NOTHING, Difference, difference
 from headgate.compile.draft import Draft
+from headgate.compile.keyring import Keyring
 from headgate.compile.plan import Snapshot
+from headgate.compile.specs import Gateway
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle
 from headgate.engine.host import Host
+from headgate.engine.restart import changed_keys, dotted, warn
 from headgate.engine.status import Status
+from headgate.engine.trial.gate import Gate
 from headgate.manifest.diagnostics import Diagnostic, render_text
 from headgate.manifest.redaction import Redactor
 from headgate.manifest.tree import Tree
@@ -29,7 +33,6 @@ log = structlog.get_logger("headgate.reload")
 POLL = 10.0
 """Seconds between looks at the digest, for file systems that send no events."""
 _AGAIN = 1.0
-_RESTART = ("gateway/server", "gateway/store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,11 @@ class Reloader:
         self._environ = environ
         self._state = state
         self._vet = vet
+        self._gate = Gate(environ)
         self._lock = asyncio.Lock()
         self._host: Host | None = None
-        self._booted: Mapping[str, str] = {}
+        self._keyring = Keyring(compiler, environ)
+        self._booted: Gateway | None = None
         self._rejected: tuple[str, str] | None = None
         self._outside: frozenset[Path] = frozenset()
 
@@ -94,8 +99,12 @@ class Reloader:
             snapshot = await self._fall_back(compiled, error.diagnostics)
         else:
             await self._accept(snapshot, compiled)
-        self._booted = snapshot.fingerprints
+        self._booted = snapshot.gateway
         return snapshot
+
+    async def close(self) -> None:
+        """Closes the secret back-ends."""
+        await self._keyring.forget()
 
     def attach(self, host: Host) -> None:
         """The host whose snapshot is swapped from now on."""
@@ -103,11 +112,11 @@ class Reloader:
 
     async def _fall_back(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> Snapshot:
         kept = await asyncio.to_thread(bundle.recall, self._state, self.compiler.root)
-        earlier = await asyncio.to_thread(self.compiler.compile, kept, kept=True) if kept is not None else None
+        earlier = await self._keyring.compile(kept, kept=True) if kept is not None else None
         if earlier is None or not _lenient(compiled, earlier):
             raise BootError(findings)
         try:
-            snapshot = await self._open(earlier, None)
+            snapshot = await self._open(earlier, None, tested=True)
         except BuildError:
             raise BootError(findings) from None
         self._describe(snapshot)
@@ -120,13 +129,15 @@ class Reloader:
     async def reload(self, tree: Tree | None = None, *, match: Collection[str] | None = None) -> Reloaded:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
-        Without a tree it is read now, and one that was rejected before is tried again. Raises `PreconditionFailed`
-        when the live revision is none of `match`.
+        Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
+        `PreconditionFailed` when the live revision is none of `match`.
         """
         async with self._lock:
             live = self._live
             if match is not None and live.revision not in match:
                 raise PreconditionFailed("the live revision is another one; read /v1/status and decide again")
+            if tree is None:
+                await self._keyring.forget()
             compiled = await self._compile(tree)
             stamp = (compiled.revision, compiled.secrets_digest)
             if stamp == (live.revision, live.secrets_digest):
@@ -148,18 +159,24 @@ class Reloader:
         return self._host.snapshot
 
     async def _compile(self, tree: Tree | None) -> Compiled:
-        compiled = await asyncio.to_thread(self.compiler.compile, tree)
+        compiled = await self._keyring.compile(tree)
         self._outside = frozenset(compiled.draft.outside)
-        return compiled
+        return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
-    async def _open(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
-        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret."""
+    async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
+        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret.
+
+        The inline tests of one that was live before, and so is `tested`, are not run.
+        """
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
             scrub = Redactor(compiled.draft.secrets).scrub
             raise BuildError(
                 tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in findings)
             )
+        failed = () if tested else await self._gate.findings(compiled.draft)
+        if failed:
+            raise BuildError(failed)
         return await Builder(compiled, live, self._environ).build()
 
     async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
@@ -189,9 +206,7 @@ class Reloader:
         self.status.set("Accepted", True, "Compiled")
         self.status.set("Degraded", False, "UpToDate")
         self.status.set("Demo", snapshot.demo, "Scripted" if snapshot.demo else "Model", _DEMO if snapshot.demo else "")
-        stale = [
-            name for name in _RESTART if self._booted and self._booted.get(name) != snapshot.fingerprints.get(name)
-        ]
+        stale = [dotted(key) for key in changed_keys(self._booted, snapshot.gateway)] if self._booted else []
         message = f"{', '.join(stale)} changed and take effect after a restart" if stale else ""
         self.status.set("RestartRequired", bool(stale), "RestartKeys" if stale else "None", message)
 
@@ -220,10 +235,15 @@ class Reloader:
         try:
             live = self._live
             tree = await settle(self.compiler.scan, live.gateway.reload.settle)
-            if tree.revision != self.status.attempted or live.outside or self._outside:
+            if tree.revision != self.status.attempted or live.outside or self._outside or await self._rotated():
                 await self.reload(tree)
         except Exception:
             log.exception("reload.crashed")
+
+    async def _rotated(self) -> bool:
+        """Whether a secret is another one now; a back-end is asked again when what it keeps has become too old."""
+        async with self._lock:
+            return await self._keyring.changed()
 
     def _folders(self) -> set[Path]:
         """Every folder that holds a manifest or a file that one refers to."""

@@ -74,7 +74,7 @@ class AgentRunner:
             model=self.choice.model,
             system=self.system,
             messages=messages,
-            tools=tuple(tool.definition for tool in self.dispatch.tools.values()),
+            tools=self.dispatch.definitions,
             max_output_tokens=spec.max_output_tokens,
             thinking=spec.thinking,
             session=self.session,
@@ -84,16 +84,15 @@ class AgentRunner:
 
     async def _ended(self, done: TurnDone, message: Message) -> bool:
         """Whether the run is over after this turn; its end is recorded then."""
-        over = self._over()
+        over, blind = self._over(), self._blind(done)
         if done.stop == "refusal":
             await self.recorder.fail(ErrorInfo("model_refused", "the model refused to answer"))
         elif done.stop == "context":
             await self.recorder.fail(
                 ErrorInfo("context_exceeded", "the conversation is longer than the model can read")
             )
-        elif self.plan.spec.budget_usd is not None and done.cost is None:
-            reason = f"budget_usd cannot be kept: {done.model} has no price; add it to the provider's prices"
-            await self.recorder.fail(ErrorInfo("price_unknown", reason))
+        elif blind is not None:
+            await self.recorder.fail(blind)
         elif over is not None:
             await self.recorder.complete("budget", over)
         elif not message.calls and done.stop != "pause":
@@ -101,6 +100,16 @@ class AgentRunner:
         else:
             return False
         return True
+
+    def _blind(self, done: TurnDone) -> ErrorInfo | None:
+        """Why a budget cannot be kept after this turn, if it cannot: a turn always takes tokens."""
+        spec = self.plan.spec
+        if spec.budget_usd is not None and done.cost is None:
+            reason = f"budget_usd cannot be kept: {done.model} has no price; add it to the provider's prices"
+            return ErrorInfo("price_unknown", reason)
+        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total:
+            return ErrorInfo("usage_unknown", f"no budget can be kept: {done.model} does not say what it used")
+        return None
 
     def _over(self) -> dict[str, Any] | None:
         """Which budget is spent, and by how much."""

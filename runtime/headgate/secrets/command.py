@@ -29,7 +29,7 @@ class CommandSpec(Spec):
     """The program and its arguments; `{{ path }}` stands for the path of the reference."""
     parse: Literal["text", "json"] = "text"
     """Whether it prints the secret itself or a JSON object, of which the reference's key names a member."""
-    env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
+    env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["VAULT_ADDR"])], ...] = ()
     """Further environment variables that it gets; it has PATH, HOME, LANG, LC_ALL and TZ, and no others."""
     cwd: str | None = None
     """The directory that it runs in, by its absolute path."""

@@ -21,7 +21,7 @@ class EnvSpec(Spec):
     """Environment variables: the path is the variable's name after the prefix, the key a member of its JSON."""
 
     kind: Literal["env"]
-    prefix: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    prefix: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$", examples=["TEAM_"])
     """What the names of the variables begin with; others cannot be read."""
 
 

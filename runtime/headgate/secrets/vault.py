@@ -18,7 +18,7 @@ from headgate.secrets.failures import SecretDenied, SecretNotFound, SecretUnavai
 from headgate.secrets.vault_login import VaultLogin
 from headgate.secrets.vault_wire import Answer, VaultWire
 
-Mount = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")]
+Mount = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", examples=["secret", "kv/team"])]
 
 
 class AppRole(Spec):
@@ -40,7 +40,7 @@ class VaultSpec(Spec):
     """The server, such as https://vault.example.com:8200."""
     mount: Mount = "secret"
     """Where the engine is mounted."""
-    namespace: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$")] | None = None
+    namespace: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", examples=["admin/team"])] | None = None
     """The namespace, where the server has them."""
     token: Secret = ""
     """A token; give this or `approle`."""

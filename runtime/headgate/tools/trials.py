@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.core.kind import Spec
@@ -12,6 +12,22 @@ from headgate.core.scalars import Duration
 
 TIMEOUT = 10.0
 """Seconds that one inline test may take when it does not say."""
+
+
+def plain(value: Any) -> Any:
+    """JSON data whose texts are texts alone: those with a resolved reference in them are of a type of their own, which
+    encoders do not take."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+Data = Annotated[Any, BeforeValidator(plain)]
+"""Any JSON value of a test."""
+Table = Annotated[dict[str, Any], BeforeValidator(plain)]
+"""A JSON object of a test."""
 
 
 class ToolTest(Spec):
@@ -22,9 +38,9 @@ class ToolTest(Spec):
 
     name: Annotated[str, Field(min_length=1)] | None = None
     """What the test shows; its number if unstated."""
-    args: dict[str, Any] = {}
+    args: Table = {}
     """The arguments of the call."""
-    expect: Any = None
+    expect: Data = None
     """The result, all of it, as the model gets it."""
     error: Annotated[str, Field(min_length=1)] | None = None
     """The code that the call must fail with."""

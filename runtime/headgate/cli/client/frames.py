@@ -44,13 +44,13 @@ class Frames:
 
     def read(self, frame: Frame) -> Event | None:
         """The event, or None for a frame that tells nothing; raises `ValueError` when it cannot be read."""
-        kind = frame["type"] if isinstance(frame, dict) else None
+        kind = frame.get("type") if isinstance(frame, dict) else None
         if not isinstance(kind, str):
             raise ValueError("a frame without a type")
         reader = _READERS.get(kind, _custom)
         try:
             return reader(self, frame)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"a frame {kind!r} that lacks a member or has a wrong one: {error}") from None
 
     def text(self, frame: Frame) -> Event | None:

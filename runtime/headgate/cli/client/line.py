@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing
 from queue import SimpleQueue
 from types import FrameType
@@ -19,6 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from headgate.cli.client.local import open_local
 from headgate.cli.client.port import Client
 from headgate.cli.client.remote import open_remote
+from headgate.cli.client.signals import handled
 from headgate.cli.client.target import Target
 from headgate.core.events import Event
 from headgate.core.messages import Message, Text
@@ -60,7 +61,7 @@ class Line:
         told: SimpleQueue[Event | None] = SimpleQueue()
         self.interrupted = False
         self._messages.append(Message("user", (Text(text),)))
-        with _signals(self._interrupt):
+        with handled(self._interrupt, *_SIGNALS):
             pumping = self._portal.start_task_soon(self._pump, told, timeout)
             begun = False
             while (event := told.get()) is not None:
@@ -83,7 +84,7 @@ class Line:
                 clock.cancel()
             told.put(None)
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         self.interrupted = True
         self._portal.start_task_soon(self.client.cancel, Ending("interrupted"))
 
@@ -100,16 +101,3 @@ class Line:
         """Forgets the conversation."""
         self._portal.call(self.client.reset)
         self._messages.clear()
-
-
-@contextlib.contextmanager
-def _signals(act: Callable[[], None]) -> Iterator[None]:
-    def handle(_signal: int, _frame: FrameType | None) -> None:
-        act()
-
-    before = [(each, signal.signal(each, handle)) for each in _SIGNALS]
-    try:
-        yield
-    finally:
-        for each, handler in before:
-            signal.signal(each, handler)

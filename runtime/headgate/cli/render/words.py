@@ -74,13 +74,13 @@ def ending(event: RunEnd) -> str:
         return f"{event.error.code}: {flat(event.error.message, 2000)}"
     if isinstance(event, RunCancelled):
         return f"{event.outcome}: {flat(event.reason, 2000)}"
-    if event.outcome == "budget" and limit["limit"] == "budget_tokens":
+    if event.outcome == "budget" and limit.get("limit") == "budget_tokens":
         return f"budget: the answer took {limit['tokens']} tokens, the limit is {limit['budget']}"
-    if event.outcome == "budget":
+    if event.outcome == "budget" and {"cost", "budget"} <= limit.keys():
         return f"budget: the answer cost ${limit['cost']:.4f}, the limit is ${limit['budget']:g}"
-    if event.outcome == "max_turns":
-        return f"max_turns: the answer was not there after {limit['max_turns']} turns"
-    return ""
+    if event.outcome == "max_turns" and "max_turns" in limit:
+        return f"max_turns: the answer was not there after {_turns(limit['max_turns'])}"
+    return "" if event.outcome == "success" else f"{event.outcome}: a limit ended the run {_json(limit)}"
 
 
 def usage(event: RunEnd) -> str:
@@ -90,8 +90,11 @@ def usage(event: RunEnd) -> str:
         return ""
     cached = f", {used.cache_read} of them cached" if used.cache_read else ""
     read = used.input + used.cache_write + used.cache_write_1h + used.cache_read
-    turns = "1 turn" if event.turns == 1 else f"{event.turns} turns"
-    return f"{read} tokens in{cached} · {used.output} out · ${event.cost:.4f} · {turns}"
+    return f"{read} tokens in{cached} · {used.output} out · ${event.cost:.4f} · {_turns(event.turns)}"
+
+
+def _turns(count: int) -> str:
+    return "1 turn" if count == 1 else f"{count} turns"
 
 
 def _duration(milliseconds: int) -> str:

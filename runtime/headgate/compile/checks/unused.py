@@ -32,8 +32,8 @@ def check_unused(draft: Draft) -> Located:
     named = {**_named_models(draft), "secrets": {each.backend for each in draft.wanted_secrets}}
     for table, names in named.items():
         for name in sorted(draft.declared(table) - names):
-            noun = _NOUNS[table]
-            yield from draft.gateway_site.diagnose(_unused(noun, name, "name it somewhere, or remove it", (table, name)))
+            finding = _unused(_NOUNS[table], name, "name it somewhere, or remove it", (table, name))
+            yield from draft.gateway_site.diagnose(finding)
 
 
 def _report(sites: Mapping[str, Site], used: Collection[str], noun: str, hint: str) -> Located:

@@ -9,16 +9,15 @@ from typing import Any
 
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.fold import fold_agents
-from headgate.compile.naming import matching
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.trials import AgentTest
 from headgate.core.context import Principal
 from headgate.core.errors import RequestError
-from headgate.core.events import Event
+from headgate.core.glob import matching
 from headgate.core.messages import Message, Text
 from headgate.core.ports import ModelEvent, ModelRequest, Provider, Tool
 from headgate.engine.host import Host
-from headgate.engine.run import Ending, Order, Run
+from headgate.engine.run import Order
 from headgate.engine.trial.bench import Bench, is_safe
 from headgate.engine.trial.ledger import Unkept
 from headgate.engine.trial.mocks import Mocks
@@ -62,15 +61,14 @@ class _Trial:
         host = Host(Unkept(), self._snapshot(mocks))
         try:
             run = await host.submit(self._order())
+            done = run.task is None or bool((await asyncio.wait([run.task], timeout=self.test.timeout))[0])
         except RequestError as error:
             return Story.refused(error).judged(self.test.expect)
         finally:
-            # Nothing new may begin, but what has begun goes on.
-            host.draining = True
-        if not await _ended(run, self.test.timeout):
+            await host.stop(0)
+        if not done:
             return [Failure((), f"the run did not end within {self.test.timeout:g} s")]
-        await host.stop(0)
-        return mocks.failures or Story.of(_events(run), self.prompts).judged(self.test.expect)
+        return mocks.failures or Story.of(run.log.events, self.prompts).judged(self.test.expect)
 
     def _order(self) -> Order:
         given = self.test.given
@@ -118,20 +116,3 @@ def _alone(draft: Draft, source: AgentSource) -> Draft:
 def _hurried(item: Item) -> Item:
     retry: Any = item.spec.retry.model_copy(update={"backoff": 0.001})
     return replace(item, spec=item.spec.model_copy(update={"retry": retry}))
-
-
-async def _ended(run: Run, timeout: float) -> bool:
-    """Whether the run ends in time; it is over in any case."""
-    if run.task is None:
-        return True
-    try:
-        done, _ = await asyncio.wait([run.task], timeout=timeout)
-    finally:
-        run.cancel(Ending("the test is over"))
-    if not done:
-        await asyncio.wait([run.task])
-    return bool(done)
-
-
-def _events(run: Run) -> list[Event]:
-    return run.log.events

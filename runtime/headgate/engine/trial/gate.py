@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from headgate.compile.draft import Draft
@@ -17,16 +18,19 @@ class Gate:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._passed: set[str] = set()
+        self._passed: frozenset[str] = frozenset()
+
+    def pending(self, draft: Draft) -> Suite:
+        """The tests of a draft without errors that must be run before it may be live."""
+        if draft.gateway is None or not draft.gateway.reload.require_tests:
+            return Suite((), str)
+        return Suite.of(draft, self._environ).without(self._passed)
 
     async def findings(self, draft: Draft) -> tuple[Diagnostic, ...]:
         """What fails, of a draft without errors; nothing when the gateway does not require tests."""
-        if draft.gateway is None or not draft.gateway.reload.require_tests:
-            return ()
-        if len(self._passed) > _REMEMBERED:
-            self._passed.clear()
-        suite = Suite.of(draft, self._environ).without(frozenset(self._passed))
+        suite = await asyncio.to_thread(self.pending, draft)
         verdicts = await suite.run()
         pairs = zip(suite.cases, verdicts, strict=True)
-        self._passed.update(case.stamp for case, verdict in pairs if verdict.state == "passed")
+        passed = frozenset(case.stamp for case, verdict in pairs if verdict.state == "passed")
+        self._passed = passed if len(self._passed) > _REMEMBERED else self._passed | passed
         return tuple(found for verdict in verdicts for found in verdict.diagnostics)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.compile.naming import matching
 from headgate.compile.trials import Expected, ExpectedCall
 from headgate.core.errors import RequestError
 from headgate.core.events import Event, MessageCompleted, RunEnd, RunFailed, ToolCompleted, ToolStarted
+from headgate.core.glob import matching
 from headgate.core.kind import Key
 from headgate.core.messages import ErrorInfo
 from headgate.engine.trial.compare import differ, judge
@@ -137,7 +137,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _texts(story: Story, expected: Expected) -> Iterator[Failure]:
-    said = "\n".join(story.texts)
+    said = "\n".join(filter(None, story.texts))
     yield from _contains("text_contains", "the text", expected.text_contains, said)
     yield from _contains("prompt_contains", "the prompt", expected.prompt_contains, story.prompt)
     last = story.texts[-1] if story.texts else ""

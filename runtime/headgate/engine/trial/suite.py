@@ -14,8 +14,8 @@ from structlog.contextvars import bound_contextvars
 
 from headgate.compile.build import fingerprints
 from headgate.compile.draft import AgentSource, Draft, Item, Site
-from headgate.compile.naming import matching
 from headgate.core.errors import ConfigError
+from headgate.core.glob import matching
 from headgate.core.kind import Finding, Key
 from headgate.engine.trial.agents import try_agent
 from headgate.engine.trial.bench import Bench, NotKnown
@@ -95,8 +95,9 @@ class Suite:
             return Verdict(case.sort, case.owner, case.name, reason=f"the environment was left out: {error.message}")
         except ConfigError as error:
             failures = [cannot_run(f"the tool cannot be opened: {error.message}", error.hint)]
-        faults = tuple(self._fault(case, each.scrubbed(self.scrub)) for each in failures)
-        return Verdict(case.sort, case.owner, case.name, faults=faults)
+        faults = [self._fault(case, each.scrubbed(self.scrub)) for each in failures]
+        faults.sort(key=lambda each: (each.diagnostic.line, each.diagnostic.column))
+        return Verdict(case.sort, case.owner, case.name, faults=tuple(faults))
 
     def _fault(self, case: Case, failure: Failure) -> Fault:
         message = f"test {case.name!r}: {failure.sentence}"

@@ -22,6 +22,7 @@ from headgate.core.ports import ModelEvent, ModelRequest, Tool
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.eventlog import EventLog
 from headgate.engine.recorder import Recorder
+from headgate.engine.spill import Spill
 from headgate.engine.trial.bench import Bench, is_safe, token_url
 from headgate.engine.trial.canned import Stage, Wire
 from headgate.engine.trial.compare import judge
@@ -60,16 +61,17 @@ async def _try_http(bench: Bench, item: Item, test: HttpTest) -> list[Failure]:
         message = f"the call made {len(wire.sent)} requests, but the test has {len(answers)} answers"
         return [Failure(("responses",), message)]
     found = _judge_result(result, test)
-    if test.request is not None:
-        found += _judge_request(test.request, wire, result)
-    return found
+    if test.request is None or (found and not wire.sent):
+        return found
+    return [*found, *_judge_request(test.request, wire)]
 
 
 async def _try_command(bench: Bench, item: Item, test: CommandTest) -> list[Failure]:
     stage = Stage(test)
     async with bench.open(item, launch=stage.program) as tool:
         result = await _called(bench, tool, test)
-    return [*_judge_result(result, test), *_judge_invocation(test, stage, result)]
+    found = _judge_result(result, test)
+    return found if found and not stage.run else [*found, *_judge_invocation(test, stage)]
 
 
 async def _try_function(bench: Bench, item: Item, test: ToolTest) -> list[Failure]:
@@ -87,19 +89,18 @@ async def _called(bench: Bench, tool: Tool, test: ToolTest) -> ToolResult | None
     name = tool.definition.name
     recorder = Recorder("test", Unkept(), EventLog())
     session = SessionInfo("test", "test", "test")
-    door = Dispatch(_plan(tool), session, recorder, bench.scrub, lambda _tool: None, limit)
-    try:
-        async with asyncio.timeout(test.timeout):
-            return await door.call(ToolCall("call_test", name, dict(test.args)), 1, cut=False)
-    except TimeoutError:
-        return None
+    with Spill(None, 0) as spill:
+        door = Dispatch(_plan(tool), session, recorder, bench.scrub, lambda _tool: None, limit, spill)
+        try:
+            async with asyncio.timeout(test.timeout):
+                return await door.call(ToolCall("call_test", name, dict(test.args)), 1, cut=False)
+        except TimeoutError:
+            return None
 
 
 def _plan(tool: Tool) -> AgentPlan:
-    spec = Agent(description="An inline test.")
-    return AgentPlan(
-        "test", spec, Prompt(()), ModelChoice("", _no_model, demo=True), {}, {tool.definition.name: bind(tool)}
-    )
+    spec, choice = Agent(description="An inline test."), ModelChoice("", _no_model, demo=True)
+    return AgentPlan("test", spec, Prompt(()), choice, {}, {tool.definition.name: bind(tool)})
 
 
 def _no_model(_request: ModelRequest) -> AsyncIterator[ModelEvent]:
@@ -123,10 +124,9 @@ def _judge_result(result: ToolResult | None, test: ToolTest) -> list[Failure]:
     return [found] if found else []
 
 
-def _judge_request(expected: ExpectedRequest, wire: Wire, result: ToolResult | None) -> list[Failure]:
+def _judge_request(expected: ExpectedRequest, wire: Wire) -> list[Failure]:
     if not wire.sent:
-        why = f": {result.error.code}: {cut(result.error.message)}" if result and result.error else ""
-        return [Failure(("request",), f"no request was made{why}")]
+        return [Failure(("request",), "no request was made")]
     request = wire.sent[0]
     url = str(request.url) if "?" in (expected.url or "") else str(request.url).partition("?")[0]
     actual: dict[str, Callable[[], Any]] = {
@@ -172,13 +172,12 @@ def _body(request: httpx2.Request) -> Any:
     return _flat(parse_qs(text, keep_blank_values=True)) if media == _FORM else text
 
 
-def _judge_invocation(test: CommandTest, stage: Stage, result: ToolResult | None) -> list[Failure]:
+def _judge_invocation(test: CommandTest, stage: Stage) -> list[Failure]:
     given = [name for name in ("argv", "stdin") if name in test.model_fields_set]
     if not given:
         return []
     if not stage.run:
-        why = f": {result.error.code}: {cut(result.error.message)}" if result and result.error else ""
-        return [Failure((given[0],), f"the program was not run{why}")]
+        return [Failure((given[0],), "the program was not run")]
     actual: dict[str, Any] = {"argv": list(stage.run[0].argv), "stdin": _stdin(test, stage.run[0])}
     found = [judge(f"the {name} of the program", getattr(test, name), actual[name], (name,)) for name in given]
     return [each for each in found if each is not None]

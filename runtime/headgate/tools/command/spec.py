@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from headgate.core.scalars import Size
 from headgate.expressions.body import TemplateBody, TemplateScalar
 from headgate.tools.common import ToolSpec
-from headgate.tools.trials import ToolTest
+from headgate.tools.trials import Data, ToolTest
 
 ExitStatus = Annotated[int, Field(ge=0, le=255)]
 
@@ -19,7 +19,7 @@ class CommandTest(ToolTest):
 
     judged: ClassVar[tuple[str, ...]] = ("expect", "error", "argv", "stdin")
 
-    stdout: Any = ""
+    stdout: Data = ""
     """What the program prints: a text, or a structure that is printed as JSON."""
     stderr: str = ""
     """What the program prints on standard error."""
@@ -27,7 +27,7 @@ class CommandTest(ToolTest):
     """The exit status."""
     argv: tuple[str, ...] | None = None
     """The program and its arguments, as they must be."""
-    stdin: Any = None
+    stdin: Data = None
     """What the program must be given to read."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,7 +14,7 @@ from headgate.expressions.body import TemplateBody, TemplateList, TemplateScalar
 from headgate.expressions.shape import ShapeText
 from headgate.expressions.template import TemplateText
 from headgate.tools.common import ToolSpec
-from headgate.tools.trials import ToolTest
+from headgate.tools.trials import Data, Table, ToolTest
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _SAFE = frozenset({"GET", "HEAD"})
@@ -140,11 +140,11 @@ class ExpectedRequest(Spec):
     """The method."""
     url: str | None = None
     """The URL, encoded; without its query unless there is a `?` in it."""
-    query: dict[str, Any] | None = None
+    query: Table | None = None
     """All query parameters, decoded; a list for one that is repeated."""
     headers: dict[str, str] = {}
     """Some of the header fields."""
-    body: Any = None
+    body: Data = None
     """The body: JSON, the fields of a form, or text."""
 
 
@@ -153,9 +153,9 @@ class HttpTest(ToolTest):
 
     judged: ClassVar[tuple[str, ...]] = ("expect", "error", "request")
 
-    response: Any = None
+    response: Data = None
     """What every request is answered: the JSON body, a text, or a table with `status`, `headers` and `body`."""
-    responses: tuple[Any, ...] = ()
+    responses: tuple[Data, ...] = ()
     """What the requests are answered, one after the other: pages, attempts."""
     request: ExpectedRequest | None = None
     """The request that the call must make."""

@@ -1,0 +1,78 @@
+"""Why a key has the value that it has: limits that cap it, what aliases and `auto` stand for, what globs cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from headgate.compile.draft import AgentSource, Draft, Item
+from headgate.compile.naming import find_model
+from headgate.compile.schema import Schema
+from headgate.core.glob import is_glob, matching
+from headgate.core.kind import Key
+from headgate.core.scalars import DURATION, SIZE, duration_text, size_text
+
+
+def effective(draft: Draft, key: Key, node: Schema, value: Any) -> Any:
+    """The value that counts at the path `key`, where another one than the key's own `value` does."""
+    if key[0] == "agents" and key[2:] == ("max_turns",) and draft.gateway and isinstance(value, int):
+        return min(value, draft.gateway.limits.turns)
+    item = draft.providers.get(str(key[1])) if key[0] == "providers" and len(key) == 3 else None
+    if item is None or item.kind is None or item.kind.name == item.site.body["providers"][item.name].get("kind"):
+        return value
+    if key[2] == "kind":
+        return item.kind.name
+    chosen = getattr(item.spec, str(key[2]), None)
+    if value is not None or not isinstance(chosen, str | int | float | bool):
+        return value
+    return _as_written(node, chosen)
+
+
+def _as_written(node: Schema, value: Any) -> Any:
+    """Seconds and bytes as manifests write them."""
+    pattern = node.get("pattern", next((each.get("pattern") for each in node.get("anyOf", ())), ""))
+    if pattern == DURATION and isinstance(value, float):
+        return duration_text(value)
+    return size_text(value) if pattern == SIZE and isinstance(value, int) else value
+
+
+def reasons(draft: Draft, key: Key) -> Iterator[str]:
+    """Sentences about what else decides the value at the path `key`."""
+    agent = draft.agents.get(str(key[1])) if key[0] == "agents" and len(key) == 3 else None
+    if agent is not None and agent.spec is not None:
+        yield from _agent_notes(draft, agent, str(key[2]))
+    if key[0] == "models" and len(key) > 1:
+        yield from _model_notes(draft, str(key[1]))
+    if key[0] == "providers" and len(key) > 1 and key[1] in draft.providers:
+        yield from _choice(draft.providers[str(key[1])])
+
+
+def _agent_notes(draft: Draft, agent: AgentSource, key: str) -> Iterator[str]:
+    spec = agent.spec
+    if spec is None:
+        return
+    if key == "tools" and any(map(is_glob, spec.tools)):
+        yield f"offers {', '.join(matching(spec.tools, draft.tools)) or 'nothing'}"
+    if key == "model":
+        yield from _model_notes(draft, spec.model)
+    if key == "max_turns" and draft.gateway is not None and spec.max_turns > draft.gateway.limits.turns:
+        yield f"limits.turns of gateway.toml caps it at {draft.gateway.limits.turns}"
+
+
+def _model_notes(draft: Draft, reference: str | None) -> Iterator[str]:
+    target = find_model(reference, draft)
+    if target is None:
+        return
+    which = f"{reference} stands for" if reference else "without it, the agent has"
+    yield f"{which} model {target.model} of provider {target.provider}"
+    item = draft.providers.get(target.provider)
+    if item is not None:
+        yield from _choice(item)
+        if target.model == "auto" and getattr(item.spec, "model", None):
+            yield f"auto is {item.spec.model}, the provider's own model"
+
+
+def _choice(item: Item) -> Iterator[str]:
+    said = item.site.body["providers"][item.name].get("kind")
+    if item.kind is not None and item.kind.name != said:
+        yield f"kind {said} chose {item.kind.name}, by what the environment holds"
