@@ -22,6 +22,7 @@ check: $(STAMP)
 	$(BIN)/python scripts/ratchet.py
 	$(BIN)/headgate schema --check
 	$(BIN)/headgate validate . --no-environment
+	$(BIN)/headgate test . --no-environment
 	$(BIN)/python scripts/docs.py --check
 
 schemas: $(STAMP)

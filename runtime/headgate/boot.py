@@ -33,7 +33,7 @@ from headgate.server.edge import Edge
 from headgate.server.protocol import BoundedProtocol
 from headgate.server.tokens import Tokens
 from headgate.state import prepare, session_secret, sole_owner
-from headgate.stores import open_ledger
+from headgate.stores import ledger_path, open_ledger
 from headgate.stores.records import Ledger
 
 log = structlog.get_logger("headgate.boot")
@@ -93,12 +93,16 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
     address = _Address(place.host)
     reloader = Reloader(compiler, environ, state, vet=address.vet)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(sole_owner(state))
+        stack.enter_context(sole_owner(state / "state"))
         stack.push_async_callback(reloader.close)
         snapshot = await reloader.boot()
         stack.push_async_callback(_let_go, snapshot)
         server = snapshot.gateway.server
         address.host = place.host or server.host
+        database = ledger_path(snapshot.gateway.store.url, place.tree)
+        if database is not None:
+            prepare(database.parent)
+            stack.enter_context(sole_owner(database))
         ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
         await _tidy(ledger)
         host = Host(ledger, snapshot, state)

@@ -1,4 +1,4 @@
-"""The state directory: generated secrets, and the lock that keeps a second process away from the same ledger."""
+"""The state directory: generated secrets, and the locks that keep a second process away from the same state."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ def session_secret(state: Path) -> str:
 
 
 @contextlib.contextmanager
-def sole_owner(state: Path) -> Iterator[None]:
-    """Holds the directory's lock; raises `ConfigError` while another process does."""
-    with (state / "lock").open("w") as file:
+def sole_owner(path: Path) -> Iterator[None]:
+    """Holds the lock beside `path`, a state directory or a database; raises `ConfigError` while another process does.
+
+    A second process would take the runs of the first for those of a dead one, and fail them.
+    """
+    with path.with_name(f"{path.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConfigError(
-                f"another gateway runs on {state}", hint="stop it, or give this one its own HEADGATE_STATE_DIR"
-            ) from None
+            raise ConfigError(f"another gateway runs on {path}", hint="stop it, or talk to it by its URL") from None
         yield

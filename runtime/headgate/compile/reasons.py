@@ -18,6 +18,8 @@ def effective(draft: Draft, key: Key, node: Schema, value: Any) -> Any:
     if key[0] == "agents" and key[2:] == ("max_turns",) and draft.gateway and isinstance(value, int):
         return min(value, draft.gateway.limits.turns)
     item = draft.providers.get(str(key[1])) if key[0] == "providers" and len(key) == 3 else None
+    if item is not None and key[2] == "model" and value is None:
+        return _own_model(item)
     if item is None or item.kind is None or item.kind.name == item.site.body["providers"][item.name].get("kind"):
         return value
     if key[2] == "kind":
@@ -68,8 +70,14 @@ def _model_notes(draft: Draft, reference: str | None) -> Iterator[str]:
     item = draft.providers.get(target.provider)
     if item is not None:
         yield from _choice(item)
-        if target.model == "auto" and getattr(item.spec, "model", None):
-            yield f"auto is {item.spec.model}, the provider's own model"
+        if target.model == "auto" and (model := _own_model(item)):
+            yield f"auto is {model}, the provider's own model"
+
+
+def _own_model(item: Item) -> str | None:
+    """The model of a provider that is asked for none: the one that it names, or that of its kind."""
+    own: str | None = getattr(item.spec, "model", None) or getattr(item.spec, "default", None)
+    return own
 
 
 def _choice(item: Item) -> Iterator[str]:

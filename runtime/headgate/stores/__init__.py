@@ -22,12 +22,12 @@ async def open_ledger(url: str, root: Path) -> AsyncIterator[Ledger]:
     directories are made, private to the user. Raises `ConfigError` for a URL that this build cannot serve, and
     `StoreError` when the database cannot be opened (`store_newer` when a newer build wrote it).
     """
-    async with open_sqlite(_sqlite_path(url, root)) as database:
+    async with open_sqlite(ledger_path(url, root)) as database:
         yield SqlLedger(database)
 
 
-def _sqlite_path(url: str, root: Path) -> Path | None:
-    """The file that the URL names, None for a database in memory."""
+def ledger_path(url: str, root: Path) -> Path | None:
+    """The file that the URL names, None for a database in memory; raises `ConfigError` as `open_ledger` does."""
     scheme, found, rest = url.partition("://")
     if scheme in ("postgresql", "postgres"):
         raise ConfigError(
