@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests import workshop
 
 from headgate.testing.harness import agent_md, gateway_toml, write_tree
+from tests import workshop
 
 Tree = Callable[..., Path]
 DEFAULT = 'default_agent = "helper"'

@@ -57,9 +57,9 @@ def test_template_paths_name_arguments(
     [
         ("/v1", "does not begin with http"),
         ("ftp://x/", "does not begin with http"),
-        ("{{ args.id }}", "does not begin with http"),
-        ("{{ args.id }}://x/", "does not begin with http"),
-        ("https://{{ args.id }}/", "does not begin with http"),
+        ("{{ args.id }}", "may not stand in the scheme or host"),
+        ("{{ args.id }}://x/", "may not stand in the scheme or host"),
+        ("https://{{ args.id }}/", "may not stand in the scheme or host"),
         ("https://api.{{ args.id }}/", "may not stand in the scheme or host"),
         ("https://crm.example{{ args.id }}", "may not stand in the scheme or host"),
         ("https://crm.example:{{ args.id }}/", "may not stand in the scheme or host"),

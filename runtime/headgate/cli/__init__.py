@@ -9,6 +9,7 @@ import click
 from headgate import __version__
 from headgate.cli.chat import chat
 from headgate.cli.explain import explain_command
+from headgate.cli.init import init
 from headgate.cli.run import run
 from headgate.cli.schema import schema
 from headgate.cli.serve import serve
@@ -25,6 +26,7 @@ def cli() -> None:
     """Headgate: a manifest tree becomes streaming agents."""
 
 
+cli.add_command(init)
 cli.add_command(serve)
 cli.add_command(validate)
 cli.add_command(test)

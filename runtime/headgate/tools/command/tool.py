@@ -52,17 +52,8 @@ class CommandTool:
         self._program = program
         self._running: dict[asyncio.Task[int], Program] = {}
         behaviour = spec.annotations.over(Annotations())
-        self._definition = ToolDefinition(env.name, spec.description, spec.input_schema, behaviour, kind="command")
-
-    @property
-    def definition(self) -> ToolDefinition:
-        """Name, description, schema and annotations."""
-        return self._definition
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that one call may take."""
-        return self._spec.seconds
+        self.definition = ToolDefinition(env.name, spec.description, spec.input_schema, behaviour, kind="command")
+        self.timeout = spec.seconds
 
     async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
         """Runs one call; a bad exit status is a result of its own, every other failure raises `ToolError`.

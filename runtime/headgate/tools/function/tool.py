@@ -109,17 +109,8 @@ class FunctionTool:
         self._function = function
         schema = dict(function.parameters.schema) if spec.input is None else spec.input
         behaviour = spec.annotations.over(Annotations())
-        self._definition = ToolDefinition(env.name, spec.description, schema, behaviour, kind="function")
-
-    @property
-    def definition(self) -> ToolDefinition:
-        """Name, description, schema and annotations."""
-        return self._definition
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that one call may take."""
-        return self._spec.seconds
+        self.definition = ToolDefinition(env.name, spec.description, schema, behaviour, kind="function")
+        self.timeout = spec.seconds
 
     async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
         """Runs one call; raises `ToolError`, whatever the function raised.

@@ -55,17 +55,8 @@ class HttpTool:
             redirects=MAX_REDIRECTS if spec.request.method in ("GET", "HEAD") else 0,
             retry=spec.retry if spec.repeatable else None,
         )
-        self._definition = ToolDefinition(env.name, spec.description, spec.input_schema, spec.behaviour, kind="http")
-
-    @property
-    def definition(self) -> ToolDefinition:
-        """Name, description, schema and annotations."""
-        return self._definition
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that one call may take."""
-        return self._spec.seconds
+        self.definition = ToolDefinition(env.name, spec.description, spec.input_schema, spec.behaviour, kind="http")
+        self.timeout = spec.seconds
 
     async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
         """Runs one call; an error status is a result of its own, every other failure raises `ToolError`."""
