@@ -93,7 +93,7 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
     address = _Address(place.host)
     reloader = Reloader(compiler, environ, state, vet=address.vet)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(sole_owner(state / "state"))
+        stack.enter_context(sole_owner(state, state / "lock"))
         stack.push_async_callback(reloader.close)
         snapshot = await reloader.boot()
         stack.push_async_callback(_let_go, snapshot)
@@ -102,7 +102,7 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
         database = ledger_path(snapshot.gateway.store.url, place.tree)
         if database is not None:
             prepare(database.parent)
-            stack.enter_context(sole_owner(database))
+            stack.enter_context(sole_owner(database, database.with_name(f"{database.name}.lock")))
         ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
         await _tidy(ledger)
         host = Host(ledger, snapshot, state)

@@ -38,14 +38,18 @@ def session_secret(state: Path) -> str:
 
 
 @contextlib.contextmanager
-def sole_owner(path: Path) -> Iterator[None]:
-    """Holds the lock beside `path`, a state directory or a database; raises `ConfigError` while another process does.
+def sole_owner(held: Path, lock: Path) -> Iterator[None]:
+    """Owns `held`, a state directory or a database, through the file `lock`; raises `ConfigError` while another
+    process does.
 
     A second process would take the runs of the first for those of a dead one, and fail them.
     """
-    with path.with_name(f"{path.name}.lock").open("w") as file:
+    with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConfigError(f"another gateway runs on {path}", hint="stop it, or talk to it by its URL") from None
+            raise ConfigError(
+                f"another gateway runs on {held}",
+                hint="talk to it with --url http://HOST:PORT, or stop it and try again",
+            ) from None
         yield

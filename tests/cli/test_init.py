@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.templates import SUMMARIES
+from headgate.templates import SUMMARIES, editors
 from headgate.testing.harness import live
 from tests.cli.test_validate import run
 
@@ -86,3 +86,9 @@ def test_an_unknown_template(tmp_path: Path) -> None:
     """The templates are named."""
     done = run("init", str(tmp_path / "x"), "--template", "big")
     assert (done.returncode, "'minimal', 'operations', 'support'" in done.stderr) == (64, True)
+
+
+def test_the_reference_deployment_is_wired_alike() -> None:
+    """The tree of the repository has the same editor settings."""
+    root = Path(__file__).resolve().parents[2]
+    assert {path: (root / path).read_text(encoding="utf-8") for path in editors()} == editors()

@@ -36,7 +36,7 @@ def test(context: click.Context, /, tree: Path, no_environment: bool, **options:
     environ = {} if no_environment else dict(os.environ)
     compiled = asyncio.run(compile_tree(tree, DEFAULT_KINDS, environ, skip_environment=no_environment))
     if not compiled.ok:
-        _refuse(options["form"], compiled.revision, compiled.diagnostics)
+        _refuse(options["form"], compiled.revision, compiled.shown)
         context.exit(1)
     suite = Suite.of(compiled.draft, environ)
     output.scrub = suite.scrub

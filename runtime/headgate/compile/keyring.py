@@ -89,7 +89,7 @@ class Keyring:
         }
         found = await fetch(backends, [ref for ref in refs if ref.backend in backends])
         refused = {ref: self._failed.get(ref.backend, Refusal()) for ref in refs if ref.backend not in backends}
-        return {**refused, **{ref: _answer(each) for ref, each in found.items()}}
+        return {**refused, **{ref: _answer(ref, each) for ref, each in found.items()}}
 
     async def _align(self, draft: Draft) -> None:
         """Opens what the tree needs and is not open yet, and closes what it says no more."""
@@ -113,7 +113,7 @@ class Keyring:
             await resource.open(factory)
         except GatewayError as error:
             await self._open.pop(identity).close()
-            self._failed[identity[1]] = Refusal("HG1107", error.message)
+            self._failed[identity[1]] = Refusal("HG1107", f"secret back-end '{identity[1]}': {error.message}")
 
     def _backend(self, draft: Draft, item: Item) -> AbstractAsyncContextManager[Any]:
         env = Env(
@@ -145,10 +145,10 @@ def _is_sound(item: Item) -> bool:
     return not list(item.kind.check(item.spec, Scope(item.name)))
 
 
-def _answer(found: SecretValue | GatewayError) -> str | Refusal:
+def _answer(ref: SecretRef, found: SecretValue | GatewayError) -> str | Refusal:
     if isinstance(found, SecretValue):
         return found.value
-    return Refusal("HG1106" if found.code == "secret_not_found" else "HG1107", found.message)
+    return Refusal("HG1106" if found.code == "secret_not_found" else "HG1107", f"secret '{ref}': {found.message}")
 
 
 def _hash(value: Any) -> str:

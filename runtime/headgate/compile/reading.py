@@ -90,7 +90,7 @@ class Reading:
         """The entry of one document; at `places` its parser has found something already."""
         if role[0] == "gateway":
             held = Site(document).body.get(TABLE)
-            self._lookup.declared = frozenset(held if isinstance(held, dict) else ())
+            self._lookup.declared = frozenset(held or ()) if isinstance(held, dict | None) else None
         resolved = resolve(
             document,
             self._environ,

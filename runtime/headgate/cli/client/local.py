@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from pathlib import Path
 
 from headgate.boot import Gateway, Place, open_gateway
 from headgate.cli.client.target import Target
@@ -18,7 +17,6 @@ from headgate.engine.sessions import Session
 from headgate.logs import configure
 from headgate.manifest.diagnostics import render_text, suggest
 from headgate.settings import Settings
-from headgate.state import prepare, sole_owner
 
 OPERATOR = Principal(key="local operator", team="local", digest="", scopes=frozenset({"chat"}))
 """Who runs the command without `--key`. Whoever can read the tree and its secrets may call every agent of it; the
@@ -37,23 +35,12 @@ async def open_local(target: Target) -> AsyncIterator[LocalClient]:
     )
     if not place.tree.is_dir():
         raise ConfigError(f"there is no folder {place.tree}", hint="name the tree with --tree, or a server with --url")
-    _require_free(place.state_dir)
     # Not watched: an edit becomes live between two turns, and never cancels one of a caller that no key stands for.
     async with open_gateway(place, watch=False) as gateway:
         output.scrub = lambda text: gateway.snapshot.scrub(text)
         client = LocalClient(gateway, target)
         client.require()
         yield client
-
-
-def _require_free(state: Path) -> None:
-    try:
-        with sole_owner(prepare(state)):
-            return
-    except ConfigError as error:
-        raise ConfigError(
-            error.message, hint="talk to it with --url http://HOST:PORT, or stop it and try again"
-        ) from None
 
 
 class LocalClient:
