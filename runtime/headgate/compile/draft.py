@@ -15,8 +15,8 @@ from headgate.manifest.source import Document
 from headgate.manifest.tree import Tree
 from headgate.secrets.reference import SecretRef
 
-_AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007", "HG1205", "HG1403"})
-_OF_VALUE = (("kind",), ("url",), ("warm",))
+_AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007", "HG1205", "HG1206", "HG1403"})
+_OF_VALUE = (("kind",), ("url",), ("warm",), ("mode",))
 """Keys that are in order themselves when their value is not in this build."""
 
 

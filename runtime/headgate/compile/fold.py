@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from headgate.compile.approvals import Book
 from headgate.compile.chain import around_model, around_tool
 from headgate.compile.draft import AgentSource, Draft
 from headgate.compile.naming import ModelTarget, find_model
@@ -15,7 +16,7 @@ from headgate.compile.prompt import compile_prompt
 from headgate.core.context import ToolContext
 from headgate.core.glob import is_glob, matching
 from headgate.core.messages import ToolCall, ToolResult
-from headgate.core.ports import Interceptor, Provider, Tool, ToolNext
+from headgate.core.ports import ClientTool, Interceptor, Provider, Tool, ToolNext
 from headgate.providers.attempts import Attempts, Candidate
 
 _SHOWN_VIOLATIONS = 5
@@ -33,7 +34,11 @@ def bind(tool: Tool, interceptors: Iterable[Interceptor] = _NO_INTERCEPTORS) -> 
     """A tool with its argument check and its folded call."""
     definition = tool.definition
     return BoundTool(
-        definition, violations_of(definition.input_schema), around_tool(interceptors, _call(tool)), tool.timeout
+        definition,
+        violations_of(definition.input_schema),
+        around_tool(interceptors, _call(tool)),
+        tool.timeout,
+        tool.receive if isinstance(tool, ClientTool) else None,
     )
 
 
@@ -70,6 +75,7 @@ class _Fold:
         self._draft = draft
         self._providers = providers
         self._tools = tools
+        self._book = Book(draft.gateway.approvals if draft.gateway else {})
 
     def agent(self, source: AgentSource) -> AgentPlan:
         """The plan of one agent."""
@@ -89,6 +95,7 @@ class _Fold:
             models=self._models(spec.model, spec.fallback, choice),
             tools={name: self._tools[name] for name in names},
             input_violations=violations_of(spec.input) if spec.input else None,
+            approvals=self._book.of(spec),
         )
 
     def _choice(self, reference: str | None, fallback: Iterable[str]) -> ModelChoice:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from headgate.compile.approvals import NO_POLICIES, Approvals
 from headgate.compile.prompt import Prompt
 from headgate.compile.resources import Resource
 from headgate.compile.specs import Agent, Gateway, Profile
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
+from headgate.core.messages import ToolResult
 from headgate.core.ports import ModelNext, ToolDefinition, ToolNext
 from headgate.manifest.diagnostics import Diagnostic
 
@@ -22,12 +24,17 @@ Violations = Callable[[dict[str, Any]], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class BoundTool:
-    """A tool as one snapshot offers it: its definition, its argument check, and its folded call."""
+    """A tool as one snapshot offers it: its definition, its argument check, and its folded call.
+
+    A tool that the caller's front end executes has `receive`, which makes a result of what that posts, and is not
+    called; `timeout` is then how long the front end has.
+    """
 
     definition: ToolDefinition
     violations: Violations
     call: ToolNext
     timeout: float
+    receive: Callable[[Any], ToolResult] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class AgentPlan:
     """One agent, folded and ready to run.
 
     `models` are the names that a request may ask for, `default` among them under the name of `choice.model`.
+    `approvals` says which calls are held or refused; the model is not told.
     """
 
     name: str
@@ -53,6 +61,7 @@ class AgentPlan:
     models: Mapping[str, ModelChoice]
     tools: Mapping[str, BoundTool]
     input_violations: Violations | None = None
+    approvals: Approvals = NO_POLICIES
 
     @property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -60,7 +69,7 @@ class AgentPlan:
         return tuple(tool.definition for tool in self.tools.values())
 
     def shaped(self, principal: Principal, channel: str | None, profile: str | None) -> AgentPlan:
-        """The plan as this caller gets it: fewer tools, a longer prompt, stricter limits.
+        """The plan as this caller gets it: fewer tools, a longer prompt, stricter limits and policies.
 
         The profile of the caller's key applies in any case; one that the request names comes on top of it.
         """
@@ -77,7 +86,9 @@ class AgentPlan:
             tools={name: tool for name, tool in self.tools.items() if name not in denied},
             prompt=self.prompt.extended([shape.append for shape in applied if shape.append]),
         )
-        return replace(plan, spec=_tightened(plan.spec, profiles)) if profiles else plan
+        if not profiles:
+            return plan
+        return replace(plan, spec=_tightened(plan.spec, profiles), approvals=self.approvals.under(named))
 
 
 def _tightened(spec: Agent, profiles: list[Profile]) -> Agent:

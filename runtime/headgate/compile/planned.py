@@ -30,10 +30,13 @@ class Planned:
 
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
-    ("retention",): "retention",
+    ("retention", "audit"): "the audit log",
     ("mcp",): "MCP servers",
     ("interceptors",): "interceptors",
-    ("approvals",): "approvals",
+    ("approvals", "*", "when"): "conditions of approvals",
+    ("approvals", "*", "qualifier"): "approvals by qualifier",
+    ("approvals", "*", "quorum"): "quorums of approvers",
+    ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
     ("code",): "code execution",
@@ -53,21 +56,18 @@ _AGENT: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
     ("agents",): "sub-agents",
     ("exclude_tools",): "sub-agents",
-    ("approvals",): "approvals",
     ("memory",): "memory",
     ("compaction",): "context compaction",
     ("output",): "structured output",
-    ("profiles", "*", "approvals"): "approvals",
 }
 _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
     ("sandbox",): "sandboxes",
 }
-GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers"})
+_MODES = {("mode", mode): "policies that are watched first" for mode in ("warn", "audit")}
+GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers", **_MODES})
 AGENT = Planned(_AGENT)
-TOOL = Planned(
-    _TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp", "client")}
-)
+TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp")})
 ROLES: Mapping[str, str] = {
     "layer": "gateway.d layers",
     "skill": "skills",

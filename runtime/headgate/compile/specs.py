@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration, Name, Secret, Size
@@ -23,7 +24,7 @@ _PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 Positive = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(gt=0)]
 ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
-Globs = tuple[Annotated[str, Field(min_length=1)], ...]
+Lasting = Annotated[Duration, Field(gt=0)]
 
 
 class Cors(Spec):
@@ -68,6 +69,18 @@ class Store(Spec):
 
     url: str = "sqlite:///.headgate/state.db"
     """`sqlite:///` and a path, relative to the tree."""
+
+
+class Retention(Spec):
+    """How long what was committed is kept; it is deleted some time after that, a little at a time."""
+
+    runs: Lasting = 30 * 86400.0
+    """An ended run that belongs to no session is deleted this long after its end. Of one that belongs to a session the
+    steps are deleted then; its messages stay as long as the session."""
+    events: Lasting = 7 * 86400.0
+    """The event log of a run is deleted this long after its end; until then it can be followed and read again."""
+    sessions: Lasting = 90 * 86400.0
+    """A session and its runs are deleted this long after the session was last used."""
 
 
 class Reload(Spec):
@@ -169,6 +182,8 @@ class Gateway(Spec):
     """Where the gateway listens, and to whom it answers."""
     store: Annotated[Store, Field(json_schema_extra=RESTART)] = Store()
     """Where runs, sessions and messages are committed."""
+    retention: Retention = Retention()
+    """How long what was committed is kept."""
     reload: Reload = Reload()
     """How an edit becomes the live revision."""
     boot: Annotated[Boot, Field(json_schema_extra=RESTART)] = Boot()
@@ -185,6 +200,8 @@ class Gateway(Spec):
     """What outbound HTTP of tools may reach beyond public HTTPS."""
     functions: Annotated[Functions, Field(json_schema_extra=SUBSYSTEM)] = Functions()
     """Python that tools may call."""
+    approvals: dict[Name, ApprovalPolicy] = {}
+    """Policies that hold tool calls until a person answers, or refuse them; the first that covers a tool decides."""
     limits: Limits = Limits()
     """Limits of every run; an agent may only be stricter."""
 
@@ -216,6 +233,8 @@ class Profile(Channel):
     """Cost of one run in USD; at most the agent's own."""
     budget_tokens: Positive | None = None
     """Tokens of one run, of all classes; at most the agent's own."""
+    approvals: tuple[Text, ...] = ()
+    """Policies of `[approvals]` with `apply = "named"` that hold as well, besides the agent's own."""
 
 
 class Agent(Spec):
@@ -239,6 +258,9 @@ class Agent(Spec):
     """The most tokens that one model turn may produce."""
     tools: Globs = ()
     """Names or globs of the tools that the agent may call; none named, none offered."""
+    approvals: tuple[Text, ...] = ()
+    """Policies of `[approvals]` with `apply = "named"` that hold for this agent, besides those of the gateway. The
+    first that covers a tool decides among them; of that one and the gateway's the stricter counts."""
     context: tuple[str, ...] = ()
     """Files of the tree that are added to the prompt."""
     max_turns: Positive = 20

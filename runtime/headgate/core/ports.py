@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -27,7 +27,11 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """What a model is told about a tool; `input_schema` is a JSON Schema (2020-12) of an object."""
+    """What a model is told about a tool; `input_schema` is a JSON Schema (2020-12) of an object.
+
+    `location` is where the tool is executed, which the model is not told: `backend`, or `client` when the caller's
+    front end does it.
+    """
 
     name: str
     description: str
@@ -35,6 +39,7 @@ class ToolDefinition:
     annotations: Annotations = Annotations()
     kind: str = ""
     server: str | None = None
+    location: str = "backend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,18 @@ class Tool(Protocol):
 
     async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
         """Runs one validated call; raises `ToolError` for a failure that the model should read."""
+        ...
+
+
+@runtime_checkable
+class ClientTool(Tool, Protocol):
+    """A tool that the caller's front end executes: the call waits for what that posts, and `call` is never made.
+
+    `timeout` is how long the front end has.
+    """
+
+    def receive(self, value: Any, /) -> ToolResult:
+        """The result that the posted JSON value stands for; a failed one when it cannot be used."""
         ...
 
 

@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "HG1203": "Two objects have the same name.",
     "HG1204": "Objects refer to one another in a circle.",
     "HG1205": "An object is never used.",
+    "HG1206": "A setting has no effect.",
     "HG1301": "A template is not well-formed.",
     "HG1302": "A template names a path that does not exist there.",
     "HG1303": "A JMESPath expression is not well-formed.",

@@ -12,11 +12,12 @@ from headgate.compile.checks.agents import (
     check_profiles,
     check_prompts,
 )
-from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_store
+from headgate.compile.checks.approvals import check_named_policies, check_policies
+from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_retention, check_store
 from headgate.compile.checks.models import check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
-from headgate.compile.checks.unused import check_seen, check_unused
+from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
 
@@ -39,8 +40,11 @@ CHECKS: tuple[Rule, ...] = (
     check_key_names,
     check_egress,
     check_store,
+    check_retention,
+    check_policies,
+    check_named_policies,
 )
 """Every rule. A new one is a function and its name here."""
 
-LATER: tuple[Rule, ...] = (check_unused, check_seen)
+LATER: tuple[Rule, ...] = (check_unused, check_policies_named, check_seen)
 """Rules that judge only a tree without errors."""

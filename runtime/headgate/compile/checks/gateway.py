@@ -11,6 +11,7 @@ from headgate.compile.draft import Draft, Site
 from headgate.compile.naming import check_names, unknown
 from headgate.compile.specs import Key
 from headgate.core.kind import Finding
+from headgate.core.scalars import duration_text
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.net.egress import Egress
 
@@ -103,3 +104,16 @@ def check_store(draft: Draft) -> Located:
     elif not _SQLITE.fullmatch(url):
         said = "does not name a database file" if url.startswith("sqlite:") else "does not begin with sqlite://"
         yield from draft.gateway_site.diagnose(Finding(key, "HG1004", f"the store's URL {said}", _STORE))
+
+
+def check_retention(draft: Draft) -> Located:
+    """Nothing is to be kept longer than what it belongs to."""
+    if draft.gateway is None or draft.gateway_site is None:
+        return
+    kept = draft.gateway.retention
+    if kept.events > kept.sessions and draft.knows("retention", "sessions"):
+        message = "events are not kept that long: they are deleted with their session"
+        hint = f"at most {duration_text(kept.sessions)}, as 'sessions' says"
+        yield from draft.gateway_site.diagnose(
+            Finding(("retention", "events"), "HG1206", message, hint, severity="warning")
+        )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from headgate.compile.checks.approvals import TABLE as APPROVALS
+from headgate.compile.checks.approvals import named_policies
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Site
 from headgate.compile.naming import find_model
@@ -79,6 +81,17 @@ def _named_models(draft: Draft) -> dict[str, set[str]]:
     targets = [find_model(each, draft) for each in references]
     providers = {each.provider for each in (*targets, *aliases.values()) if each is not None}
     return {"models": named, "providers": named | providers}
+
+
+def check_policies_named(draft: Draft) -> Located:
+    """Every policy that holds only where it is named is named somewhere."""
+    if draft.gateway is None or draft.gateway_site is None or _hidden(draft, APPROVALS, "profiles"):
+        return
+    named = {name for spec in _specs(draft) for _, names in named_policies(spec) for name in names}
+    for name, policy in draft.gateway.approvals.items():
+        if policy.apply == "named" and name not in named:
+            hint = "name it in approvals: of an agent, or remove it"
+            yield from draft.gateway_site.diagnose(_unused("approval policy", name, hint, (APPROVALS, name)))
 
 
 def check_seen(draft: Draft) -> Located:

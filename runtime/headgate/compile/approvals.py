@@ -1,0 +1,137 @@
+"""Whether a tool may be called: the policies of `[approvals]`, folded once into the layers of each agent (D13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from headgate.compile.policies import ApprovalPolicy
+from headgate.compile.specs import Agent
+from headgate.core.glob import covers
+from headgate.core.ports import ToolDefinition
+
+Decision = Literal["allow", "ask", "deny"]
+UnknownOutcome = Literal["tell_model", "ask"]
+
+FREE = frozenset({"read_result"})
+"""Built-in tools that no policy covers: they show nothing but what a call of the same run has answered."""
+_STRICTNESS: Mapping[str, int] = {"allow": 0, "ask": 1, "deny": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one policy says of the tools that it covers.
+
+    `remember` is whether an answer may hold until the session ends, `timeout` the seconds that there are to answer,
+    `approvers` the teams or keys that may (everybody with the scope when empty), `quorum` how many of them must.
+    """
+
+    name: str
+    decide: Decision
+    remember: bool
+    timeout: float
+    approvers: tuple[str, ...]
+    on_unknown_outcome: UnknownOutcome | None
+    quorum: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a call, and the policy that says so; without one nothing covers the tool, and it is allowed."""
+
+    decide: Decision
+    policy: Policy | None
+
+
+_ALLOWED = Ruling("allow", None)
+Rule = tuple[Policy, tuple[str, ...]]
+"""A policy and the globs of the tools that it covers."""
+
+
+class Layer:
+    """Policies in order. Which of them cover a tool is worked out when the tool is first asked for."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._rules = tuple(rules)
+        self._covering: dict[str, tuple[Policy, ...]] = {}
+
+    def covering(self, tool: str) -> tuple[Policy, ...]:
+        """The policies that cover the tool of this name; the first of them decides."""
+        found = self._covering.get(tool)
+        if found is None:
+            held = () if tool in FREE else self._rules
+            found = tuple(policy for policy, globs in held if any(covers(each, tool) for each in globs))
+            self._covering[tool] = found
+        return found
+
+
+class Approvals:
+    """The policies of one agent: layers from the outermost in, and those that its profiles add."""
+
+    def __init__(self, layers: Iterable[Layer] = (), profiles: Mapping[str, Layer] | None = None) -> None:
+        self._layers = tuple(layers)
+        self._profiles = dict(profiles or {})
+
+    def under(self, profiles: Iterable[str]) -> Approvals:
+        """The policies with those of the profiles as further layers."""
+        added = [self._profiles[name] for name in profiles if name in self._profiles]
+        return Approvals((*self._layers, *added), self._profiles) if added else self
+
+    def deciding(self, tool: str) -> list[Policy]:
+        """The policy of each layer that decides there about the tool of this name, from the outermost layer in."""
+        return [found[0] for layer in self._layers if (found := layer.covering(tool))]
+
+    def ruling(self, tool: ToolDefinition, _args: Mapping[str, Any], /) -> Ruling:
+        """What becomes of a call with these arguments: the strictest of the layers, the outer one where they agree."""
+        policy = max(self.deciding(tool.name), key=lambda each: _STRICTNESS[each.decide], default=None)
+        return Ruling(policy.decide, policy) if policy is not None else _ALLOWED
+
+    def unknown_outcome(self, tool: ToolDefinition) -> tuple[UnknownOutcome, Policy | None]:
+        """What to do about a call of which nobody knows whether it was made, and the policy whose approvers may answer.
+
+        The first policy that states it decides. Where none does, a person is asked about destructive tools: one who
+        might have approved the call, if it needed that.
+        """
+        for layer in self._layers:
+            for policy in layer.covering(tool.name):
+                if policy.on_unknown_outcome is not None:
+                    return policy.on_unknown_outcome, policy
+        if not tool.annotations.destructive:
+            return "tell_model", None
+        ruling = self.ruling(tool, {})
+        return "ask", ruling.policy if ruling.decide == "ask" else None
+
+
+NO_POLICIES = Approvals()
+"""Everything is allowed."""
+
+
+class Book:
+    """All policies of a gateway, from which each agent takes its own; the gateway's layer is shared by all."""
+
+    def __init__(self, policies: Mapping[str, ApprovalPolicy]) -> None:
+        self._rules = {name: (_policy(name, each), each.tools) for name, each in policies.items()}
+        self._named = frozenset(name for name, each in policies.items() if each.apply == "named")
+        self._gateway = Layer(rule for name, rule in self._rules.items() if name not in self._named)
+
+    def of(self, agent: Agent) -> Approvals:
+        """The policies of an agent."""
+        profiles = {name: self._layer(each.approvals) for name, each in agent.profiles.items() if each.approvals}
+        own = [self._layer(agent.approvals)] if agent.approvals else []
+        return Approvals((self._gateway, *own), profiles)
+
+    def _layer(self, names: Iterable[str]) -> Layer:
+        """The named policies in the order of the names; the others hold for everybody anyway."""
+        return Layer(self._rules[name] for name in names if name in self._named)
+
+
+def _policy(name: str, spec: ApprovalPolicy) -> Policy:
+    return Policy(
+        name=name,
+        decide=spec.decide,
+        remember=spec.remember == "session",
+        timeout=spec.timeout,
+        approvers=spec.approvers,
+        on_unknown_outcome=spec.on_unknown_outcome,
+    )

@@ -1,0 +1,38 @@
+"""The typed form of `[approvals.NAME]`: which tools are held until a person answers, and which are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from headgate.core.kind import Spec
+from headgate.core.scalars import Duration
+
+Text = Annotated[str, Field(min_length=1)]
+Globs = tuple[Text, ...]
+
+
+class ApprovalPolicy(Spec):
+    """What becomes of calls of some tools. The first policy of a layer that covers a tool decides there; across the
+    layers (gateway, agent, profile) the strictest of deny, ask and allow wins. A tool that none covers may be called.
+    """
+
+    tools: Annotated[Globs, Field(min_length=1)]
+    """Names or globs of the tools that the policy covers."""
+    decide: Literal["ask", "allow", "deny"]
+    """`ask` holds a call until a person answers, `deny` refuses it, `allow` lets it pass and later policies of the
+    layer out."""
+    apply: Literal["all", "named"] = "all"
+    """`all`: it holds for every agent; `named`: for agents and profiles that name it in `approvals`."""
+    remember: Literal["never", "session"] = "never"
+    """What a person may approve at once: this call alone, or all calls of the tool until the session ends."""
+    timeout: Annotated[Duration, Field(gt=0)] = 7200.0
+    """How long a person has to answer; after that the call is refused."""
+    on_unknown_outcome: Literal["tell_model", "ask"] | None = None
+    """What happens when a crash leaves open whether a call was made: the model is told, or a person is asked. Unstated,
+    a person is asked about destructive tools."""
+    approvers: Globs = ()
+    """Teams or keys that may answer; everybody who may answer approvals if unstated."""
+    mode: Literal["enforce"] = "enforce"
+    """Whether the policy counts; only `enforce`, until policies can be watched first."""
