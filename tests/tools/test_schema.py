@@ -43,6 +43,22 @@ def test_a_valid_schema_is_kept() -> None:
         ({"type": "object", "$schema": "http://json-schema.org/draft-07/schema#"}, ("$schema",), "is read as"),
         ({"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}}, ("properties", "a", "$ref"), "leads nowhere"),
         ({"type": "object", "allOf": [{"$ref": "https://x/y"}]}, ("allOf", 0, "$ref"), "outside the schema"),
+        ({"type": "object", "requried": ["a"]}, ("requried",), "did you mean 'required'?"),
+        (
+            {"type": "object", "properties": {"a": {"items": {"maxlength": 3}}}},
+            ("properties", "a", "items", "maxlength"),
+            "did you mean 'maxLength'?",
+        ),
+        (
+            {"type": "object", "anyOf": [{"$defs": {"a": {"additionalPropertys": False}}}]},
+            ("anyOf", 0, "$defs", "a", "additionalPropertys"),
+            "did you mean 'additionalProperties'?",
+        ),
+        (
+            {"type": "object", "properties": {"name": {}}, "required": ["name", "nmae"]},
+            ("required", 1),
+            "not among the properties; did you mean 'name'?",
+        ),
     ],
 )
 def test_faults_have_their_place(schema: dict[str, Any], place: tuple[Any, ...], message: str) -> None:
@@ -51,6 +67,21 @@ def test_faults_have_their_place(schema: dict[str, Any], place: tuple[Any, ...],
         check_schema(schema)
     (fault,) = caught.value.errors()
     assert (fault["loc"], message in fault["msg"]) == (place, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"x-requird": 1, "nullable": True, "example": {"requried": 1}, "widget": "text"},
+        {"properties": {"requried": {}, "maxlength": {}}, "default": {"requried": 1}, "enum": [{"requried": 1}]},
+        {"properties": {"a": {}}, "required": ["b"], "additionalProperties": True},
+        {"properties": {"a": {}}, "required": ["b"], "patternProperties": {"^b$": {}}},
+        {"required": ["b"]},
+    ],
+)
+def test_annotations_and_open_objects_are_no_faults(words: dict[str, Any]) -> None:
+    """Words of one's own, data, names of properties, and properties that need not be listed are let alone."""
+    assert check_schema({"type": "object", **words}) == {"type": "object", **words}
 
 
 def test_a_schema_is_an_object() -> None:

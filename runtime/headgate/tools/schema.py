@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -20,6 +20,25 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _META = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 _TYPES = "array, boolean, integer, null, number, object, string"
 _DATA = frozenset({"const", "enum", "default", "examples"})
+_TABLES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NESTED = frozenset(
+    {"items", "contains", "additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"}
+    | {"not", "if", "then", "else", "contentSchema"}
+)
+KEYWORDS = frozenset(
+    _TABLES
+    | _LISTS
+    | _NESTED
+    | {"$schema", "$id", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$comment"}
+    | {"type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"}
+    | {"maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains"}
+    | {"maxProperties", "minProperties", "required", "dependentRequired", "format", "contentEncoding"}
+    | {"contentMediaType", "title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples"}
+)
+"""The keywords of JSON Schema 2020-12 (its vocabularies, https://json-schema.org/draft/2020-12), and `definitions`."""
+_FOREIGN = frozenset({"example"})
+"""Annotations of OpenAPI that look like keywords."""
 _OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties")
 
 
@@ -42,6 +61,40 @@ def _faults(schema: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     yield from ((key, f"not valid JSON Schema: {message[:200]}") for key, message in broken)
     if not broken:
         yield from _broken_references(schema)
+        for key, node in _schemas(schema, ()):
+            yield from _misspelt(key, node)
+
+
+def _schemas(node: Any, key: Key) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """The schema and all that are in it."""
+    if not isinstance(node, dict):
+        return
+    yield key, node
+    for name, each in node.items():
+        inner: Iterable[tuple[Any, Any]] = ()
+        if name in _TABLES and isinstance(each, dict):
+            inner = each.items()
+        elif name in _LISTS and isinstance(each, list):
+            inner = enumerate(each)
+        elif name in _NESTED:
+            yield from _schemas(each, (*key, name))
+        for place, one in inner:
+            yield from _schemas(one, (*key, name, place))
+
+
+def _misspelt(key: Key, node: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Words that say nothing in JSON Schema, and would be taken for annotations, but nearly are keywords."""
+    for word in node.keys() - KEYWORDS - _FOREIGN:
+        near = difflib.get_close_matches(word, KEYWORDS, n=1, cutoff=0.8)
+        if near and not word.startswith("x-"):
+            yield (*key, word), f"{word!r} is no keyword of JSON Schema; did you mean {near[0]!r}?"
+    properties = node.get("properties")
+    if not isinstance(properties, dict) or any(word in node for word in (*_OPEN, "additionalProperties")):
+        return
+    for index, name in enumerate(node.get("required", ())):
+        if name not in properties:
+            hint = suggest(name, properties)
+            yield (*key, "required", index), f"{name!r} is required, but not among the properties; {hint}"
 
 
 def _reason(error: Any) -> str:
