@@ -145,3 +145,15 @@ def test_bad_keys_are_refused(keys: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         spec(**keys)
     assert caught.value.errors()[0]["loc"][0] == list(keys)[-1]
+
+
+def test_a_shape_is_compared_with_what_the_tests_print() -> None:
+    """What it names and no run that succeeds prints is a warning."""
+    tests = [
+        {"stdout": {"jobs": [{"id": 1}]}, "expect": []},
+        {"stdout": {"jobz": 1}, "exit": 3, "error": "exit_status"},
+    ]
+    keys = {"parse": "json", "output": "jobz[].id", "tests": tests}
+    (finding,) = findings(["jobctl"], **keys)
+    assert (finding.key, finding.code, finding.hint) == (("output",), "HG1304", "did you mean 'jobs'?")
+    assert findings(["jobctl"], **{**keys, "output": "jobs[].id"}) == []

@@ -176,3 +176,20 @@ def test_annotations_follow_from_the_method(method: str, expected: tuple[bool, b
     request = {"url": URL, "method": method}
     spec = HttpSpec.model_validate({"kind": "http", "description": "x", "request": request})
     assert (spec.behaviour.read_only, spec.behaviour.destructive, spec.behaviour.idempotent) == expected
+
+
+def test_shapes_are_compared_with_the_answers_of_tests() -> None:
+    """What a shape names and no successful answer has is a warning; an answer that is an error says nothing."""
+    answers = [
+        {"response": {"items": [{"id": 1}]}, "expect": []},
+        {"response": {"status": 404, "body": {"idd": 1}}, "error": "http_status"},
+        {"responses": [{"status": 503}, '{"items": []}'], "expect": []},
+    ]
+    found = findings({}, output="items[].idd", tests=answers)
+    assert [(each.key, each.code, each.offset, each.severity) for each in found] == [
+        (("output",), "HG1304", 8, "warning")
+    ]
+    assert findings({}, output="items[].id", tests=answers) == []
+    pages = {"next": "links.next", "items": "itms"}
+    found = findings({}, output="[].whatever", paginate=pages, tests=answers)
+    assert [(each.key, each.hint) for each in found] == [(("paginate", "items"), "did you mean 'items'?")]

@@ -38,6 +38,7 @@ CODES: dict[str, str] = {
     "HG1301": "A template is not well-formed.",
     "HG1302": "A template names a path that does not exist there.",
     "HG1303": "A JMESPath expression is not well-formed.",
+    "HG1304": "A JMESPath expression names what no answer of the tests has.",
     "HG1401": "A value exceeds a limit, or loosens what an outer layer decided.",
     "HG1402": "An object is well-formed but cannot be opened.",
     "HG1403": "A change takes effect only after a restart.",

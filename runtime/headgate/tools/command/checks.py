@@ -15,6 +15,7 @@ from headgate.expressions.body import Templated
 from headgate.expressions.template import Template
 from headgate.tools.command.shells import check_code, read_words
 from headgate.tools.command.spec import CommandSpec
+from headgate.tools.shapes import as_json, check_shape
 from headgate.tools.templates import Place, check_paths, find_slots
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -91,3 +92,6 @@ def _directory(spec: CommandSpec) -> Iterator[Finding]:
 def _shape(spec: CommandSpec) -> Iterator[Finding]:
     if spec.output is not None and spec.parse != "json":
         yield Finding(("output",), "HG1004", "'output' shapes JSON, but the output is read as text", "add parse: json")
+        return
+    tests = [test for test in spec.tests if test.error is None and test.exit in spec.ok_exit]
+    yield from check_shape(("output",), spec.output, as_json(test.stdout for test in tests))

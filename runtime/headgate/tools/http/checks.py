@@ -13,6 +13,7 @@ from headgate.expressions.template import Slot, Template
 from headgate.tools.http.draft import has_dots
 from headgate.tools.http.spec import ApiKey, HttpSpec
 from headgate.tools.schema import find_dead_end
+from headgate.tools.shapes import as_json, check_shape
 
 _AUTHORITY = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _OPEN = re.compile(r"(?:https?://)?", re.IGNORECASE)
@@ -24,7 +25,7 @@ _OWN_FIELDS = frozenset({"host", "content-length", "transfer-encoding", "connect
 
 def check(spec: HttpSpec, _scope: Scope) -> Iterator[Finding]:
     """Every finding of one manifest."""
-    for rule in (_paths, _url, _headers, _content, _auth, _repeats):
+    for rule in (_paths, _url, _headers, _content, _auth, _repeats, _shapes):
         yield from rule(spec)
 
 
@@ -138,3 +139,13 @@ def _repeats(spec: HttpSpec) -> Iterator[Finding]:
     if spec.request.method == "HEAD" or not spec.behaviour.read_only:
         message = "only a tool that reads can be paginated"
         yield Finding(("paginate",), "HG1004", message, "use GET, or say annotations: {read_only: true}")
+
+
+def _shapes(spec: HttpSpec) -> Iterator[Finding]:
+    bodies = as_json(body for test in spec.tests if test.error is None for body in test.bodies)
+    if spec.request.method == "HEAD":
+        return
+    if spec.paginate is None:
+        yield from check_shape(("output",), spec.output, bodies)
+    else:
+        yield from check_shape(("paginate", "items"), spec.paginate.items, bodies)

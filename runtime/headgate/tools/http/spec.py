@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,7 @@ from headgate.tools.trials import Data, Table, ToolTest
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _SAFE = frozenset({"GET", "HEAD"})
+_ENVELOPE = frozenset({"status", "headers", "body"})
 
 
 class Request(Spec):
@@ -148,6 +149,17 @@ class ExpectedRequest(Spec):
     """The body: JSON, the fields of a form, or text."""
 
 
+def read_answer(answer: Any) -> tuple[int, dict[str, Any], Any]:
+    """Status, headers and body of a canned answer.
+
+    A table that has a numeric `status` and nothing but `status`, `headers` and `body` is a whole response; everything
+    else is the body.
+    """
+    if isinstance(answer, dict) and answer.keys() <= _ENVELOPE and type(answer.get("status")) is int:
+        return answer["status"], answer.get("headers") or {}, answer.get("body", "")
+    return 200, {}, answer
+
+
 class HttpTest(ToolTest):
     """One call of the tool with canned answers, and what must come of it."""
 
@@ -168,6 +180,12 @@ class HttpTest(ToolTest):
         if "expect" in self.model_fields_set and not given:
             raise PydanticCustomError("http_test", "'expect' needs 'response' or 'responses'")
         return self
+
+    @property
+    def bodies(self) -> list[Any]:
+        """What the answers with a status below 400 say."""
+        answers = map(read_answer, (self.response, *self.responses))
+        return [body for status, _, body in answers if status < 400]
 
 
 class HttpSpec(ToolSpec):
