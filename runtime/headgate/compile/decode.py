@@ -18,7 +18,7 @@ from headgate.core.kind import Finding, Key, Spec
 S = TypeVar("S", bound=Spec)
 
 _CODES = {"missing": "HG1005", "extra_forbidden": "HG1003", "template_syntax": "HG1301", "jmespath_syntax": "HG1303"}
-_STAND_INS: tuple[Any, ...] = ("stand-in", 1, "1s", "stand:in", [], {"stand-in": {}})
+_STAND_INS: tuple[Any, ...] = ("stand-in", 1, "1s", "stand:in", [], {"stand-in": {}}, "ask")
 """What is tried in place of a required value, one a round, until the type accepts it."""
 _ROUNDS = 12
 

@@ -64,7 +64,7 @@ _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
     ("sandbox",): "sandboxes",
 }
-_MODES = {("mode", mode): "policies that are watched first" for mode in ("warn", "audit")}
+_MODES = {("mode", mode): "policy modes" for mode in ("warn", "audit")}
 GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers", **_MODES})
 AGENT = Planned(_AGENT)
 TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp")})

@@ -18,7 +18,8 @@ class ApprovalPolicy(Spec):
     layers (gateway, agent, profile) the strictest of deny, ask and allow wins. A tool that none covers may be called.
     """
 
-    tools: Annotated[Globs, Field(min_length=1)]
+    # Not min_length: what is missing or empty must not take the checks of all the rest away (see compile/decode.py).
+    tools: Annotated[Globs, Field(json_schema_extra={"minItems": 1})]
     """Names or globs of the tools that the policy covers."""
     decide: Literal["ask", "allow", "deny"]
     """`ask` holds a call until a person answers, `deny` refuses it, `allow` lets it pass and later policies of the
