@@ -31,6 +31,8 @@ class Issuer:
     async def issue(self, request: web.Request) -> web.Response:
         self.forms.append({name: str(value) for name, value in (await request.post()).items()})
         token = {"access_token": f"t{len(self.forms)}", "token_type": "Bearer", "expires_in": self.lifetime}
+        if isinstance(self.answer, bytes):
+            return web.Response(body=self.answer, status=self.status)
         return web.json_response(token if self.answer is None else self.answer, status=self.status)
 
 
@@ -103,6 +105,7 @@ async def test_a_rejected_token_is_replaced_once(issuer: Issuer, source: ClientC
         (200, {"access_token": "a\nb"}, "no usable access_token", False),
         (200, {"access_token": "t", "token_type": "mac"}, "not a bearer token", False),
         (200, ["t"], "no usable access_token", False),
+        (200, b'{"access_token": "\xff"}', "no usable access_token", False),
     ],
 )
 async def test_failures_are_auth_errors(

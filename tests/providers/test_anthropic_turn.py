@@ -125,7 +125,13 @@ def test_unknown_things() -> None:
     assert turn.result().message.parts == ()
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"type": 1}', b'{"type":"content_block_delta","delta":"x"}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"{", b"[]", b'{"type": 1}', b'{"type":"content_block_delta","delta":"x"}'),
+        *(b'{"type":"error","error":{"message":"\xff"}}', b'{"type":"x","content_block":{"input":' + b"[" * 100_000),
+    ],
+)
 def test_unreadable(data: bytes) -> None:
     """An event that cannot be read fails the turn with a plain message."""
     with pytest.raises(ProviderError, match="cannot be read"):

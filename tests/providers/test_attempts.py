@@ -106,6 +106,14 @@ async def test_own_fault(status: int) -> None:
     assert (len(first.asked), second.asked, clock.taken) == (1, [], [])
 
 
+async def test_another_may_make_sense() -> None:
+    """An answer that cannot be read is not asked for again, but the next candidate takes over."""
+    first, second = Player([TextChunk("o"), ProviderError("what?")]), Player([DONE])
+    model, clock = attempts(first, second)
+    assert isinstance((await play(model))[1], Restarted)
+    assert (len(first.asked), len(second.asked), clock.taken) == (1, 1, [0.0])
+
+
 async def test_no_vain_announcement() -> None:
     """Nothing is announced when nothing can follow."""
     model, _ = attempts(Player([TextChunk("o"), from_status(529)]), retries=0)

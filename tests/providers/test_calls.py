@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from headgate.core.messages import Opaque, ToolCall
-from headgate.providers.calls import CallIds, read_call
+from headgate.providers.calls import MAX_DEPTH, CallIds, read_call
 from tests.providers.samples import ask, assistant, call, user
 
 
@@ -17,6 +18,20 @@ from tests.providers.samples import ask, assistant, call, user
 def test_arguments(raw: str, args: dict[str, Any] | None) -> None:
     """Arguments are a JSON object or none at all; what could not be read is kept as it came."""
     assert read_call("c", "x", raw) == ToolCall("c", "x", args, malformed="" if args is not None else raw)
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 900, 100_000])
+def test_endless_nesting(depth: int) -> None:
+    """What a model in a loop writes is no arguments, whether or not it can be decoded."""
+    for raw in ('{"a":' + "[" * depth + "]" * depth + "}", '{"a":' + "[" * depth, '{"a":' * depth + "1" + "}" * depth):
+        deep = read_call("c", "x", '{"b":' + raw + "}")
+        assert (deep.args, deep.malformed) == (None, '{"b":' + raw + "}")
+
+
+def test_many_levels_that_are_none() -> None:
+    """Brackets in texts, and tables side by side, are not levels."""
+    args = {"text": "[{" * 500, "rows": [[{"a": {}}]] * 500}
+    assert read_call("c", "x", json.dumps(args)).args == args
 
 
 def test_cut() -> None:

@@ -230,7 +230,13 @@ def test_odd_chunks() -> None:
     assert turn.result().model == MODEL
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"choices": 1}', b'{"choices":[{"delta":"x"}]}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"{", b"[]", b'{"choices": 1}', b'{"choices":[{"delta":"x"}]}'),
+        *(b'{"error":"\xff"}', b'{"choices":[{"delta":{"content":' + b"[" * 100_000),
+    ],
+)
 def test_unreadable(data: bytes) -> None:
     """A chunk that cannot be read fails the turn with a plain message."""
     with pytest.raises(ProviderError, match="cannot be read"):

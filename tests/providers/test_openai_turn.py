@@ -187,7 +187,13 @@ def test_unknown_things() -> None:
     assert (shown, turn.result().message.parts, turn.result().model) == ([], (), GPT)
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"type": 1}', b'{"type":"response.output_item.done","item":[]}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"{", b"[]", b'{"type": 1}', b'{"type":"response.output_item.done","item":[]}'),
+        *(b'{"type":"error","message":"\xff"}', b'{"type":"x","delta":' + b"[" * 100_000),
+    ],
+)
 def test_unreadable(data: bytes) -> None:
     """An event that cannot be read fails the turn with a plain message."""
     with pytest.raises(ProviderError, match="cannot be read"):

@@ -17,7 +17,7 @@ from headgate.core.ports import TextChunk, ThinkingChunk, TurnDone
 from headgate.providers import prices
 from headgate.providers.anthropic_wire import opaque_thought
 from headgate.providers.calls import read_call
-from headgate.providers.failures import from_status
+from headgate.providers.failures import UNREADABLE, from_status
 
 _STOPS: dict[str | None, StopReason] = {
     "end_turn": "end",
@@ -144,7 +144,7 @@ class Turn:
         """Notes one event; gives what the reader can be shown at once."""
         try:
             event = _decode(data)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise ProviderError("the provider sent an event that cannot be read") from None
         chunk = None
         if event.type == "content_block_delta":

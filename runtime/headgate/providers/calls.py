@@ -8,6 +8,10 @@ import msgspec
 
 from headgate.core.messages import Opaque, ToolCall
 from headgate.core.ports import ModelRequest
+from headgate.providers.failures import UNREADABLE
+
+MAX_DEPTH = 128
+"""Levels of arguments: far more than any tool has, and few enough for whatever walks over them later."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -15,14 +19,29 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 def read_call(id: str, name: str, raw: str, *, cut: bool = False, opaque: Opaque | None = None) -> ToolCall:
     """The call with the arguments that `raw` holds, none at all being an empty object.
 
-    Arguments are None, and `raw` is kept, when they are not a JSON object or when the turn was `cut` within them.
+    Arguments are None, and `raw` is kept, when they are not a JSON object, are nested too deeply, or when the turn was
+    `cut` within them.
     """
     if not cut:
         try:
-            return ToolCall(id, name, _decode(raw) if raw else {}, opaque=opaque)
-        except msgspec.DecodeError:
+            args = _decode(raw) if raw else {}
+            if not _is_deep(raw, args):
+                return ToolCall(id, name, args, opaque=opaque)
+        except UNREADABLE:
             pass
     return ToolCall(id, name, None, malformed=raw, opaque=opaque)
+
+
+def _is_deep(raw: str, args: Any) -> bool:
+    if raw.count("[") + raw.count("{") <= MAX_DEPTH:
+        return False
+    level = [args]
+    for _ in range(MAX_DEPTH):
+        parts = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [one for part in parts for one in part if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 class CallIds:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from headgate.core.errors import ProviderError
 
 AVAILABILITY = frozenset(
@@ -17,9 +19,13 @@ AVAILABILITY = frozenset(
         "provider_stalled",
         "provider_connection",
         "provider_cut_off",
+        "provider_error",
     }
 )
 """Codes that say nothing against the request: another provider may well answer it."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding may raise: the bytes are not JSON, not UTF-8, or nested without end, as a model in a loop writes."""
 
 _CODES = {
     400: "provider_invalid_request",

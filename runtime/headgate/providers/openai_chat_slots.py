@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from headgate.providers.failures import UNREADABLE
+
 
 class Function(msgspec.Struct, frozen=True):
     """Name and arguments, or a piece of these; some servers send an object instead of its JSON."""
@@ -103,5 +105,5 @@ def _is_other(slot: Slot, delta: CallDelta) -> bool:
 def _is_whole(raw: str) -> bool:
     try:
         return isinstance(msgspec.json.decode(raw), dict)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return False

@@ -16,6 +16,7 @@ from headgate.core.messages import Message, Opaque, Part, StopReason, Text, Thin
 from headgate.core.ports import ModelRequest, TextChunk, ThinkingChunk, TurnDone
 from headgate.providers import prices
 from headgate.providers.calls import CallIds, read_call
+from headgate.providers.failures import UNREADABLE
 from headgate.providers.openai_chat_slots import CallDelta, Function, Slots
 from headgate.providers.openai_chat_wire import opaque_details, opaque_field
 from headgate.providers.openai_errors import Failure, failure
@@ -117,7 +118,7 @@ class Turn:
             return ()
         try:
             event = _decode(data)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise ProviderError("the provider sent an event that cannot be read") from None
         if event.error is not None:
             raise failure(event.error, self._scrub)

@@ -16,6 +16,7 @@ from headgate.core.messages import Message, Opaque, Part, StopReason, Text, Thin
 from headgate.core.ports import ModelRequest, TextChunk, ThinkingChunk, TurnDone
 from headgate.providers import prices
 from headgate.providers.calls import CallIds, read_call
+from headgate.providers.failures import UNREADABLE
 from headgate.providers.openai_errors import Failure, failure
 from headgate.providers.openai_wire import opaque_phase, opaque_reasoning
 
@@ -151,7 +152,7 @@ class Turn:
                 return self._finish(event.output_index, event.item)
             elif kind == "response.reasoning_summary_part.added":
                 return self._next_part(event)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise ProviderError("the provider sent an event that cannot be read") from None
         self._note(event)
         return ()

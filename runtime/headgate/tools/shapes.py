@@ -28,5 +28,5 @@ def _decoded(body: Any) -> list[Any]:
         return [] if body is None else [body]
     try:
         return [msgspec.json.decode(body)]
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return []

@@ -61,6 +61,8 @@ async def test_foreign_server() -> None:
         ((HELLO, b"data: {\n\n"), "protocol_error"),
         ((b'data: {"type":"text_delta"}\n\n',), "protocol_error"),
         ((b"data: [1]\n\n",), "protocol_error"),
+        ((b'data: "\xff"\n\n',), "protocol_error"),
+        ((b"data: " + b"[" * 100_000 + b"\n\n",), "protocol_error"),
     ],
 )
 async def test_broken_stream(pieces: tuple[bytes, ...], code: str) -> None:
@@ -77,6 +79,7 @@ async def test_broken_stream(pieces: tuple[bytes, ...], code: str) -> None:
         (404, b'{"detail": "there is no agent"}', "not_found: there is no agent"),
         (422, b'{"detail": [{"msg": "Field required"}]}', "invalid_request: Field required"),
         (502, b"<html>", "protocol_error: HTTP 502"),
+        (502, b'"\xff"', "protocol_error: HTTP 502"),
     ],
 )
 async def test_refusal(status: int, body: bytes, said: str) -> None:

@@ -150,7 +150,7 @@ class RemoteClient:
 def _decoded(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("a frame that is not JSON") from None
 
 
@@ -159,7 +159,7 @@ async def _body(answer: httpx2.Response) -> Any:
     try:
         async with aclosing(answer):
             return msgspec.json.decode(await answer.aread())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     except httpx2.HTTPError as error:
         raise GatewayError(_reason(error), code="connection_error") from None
