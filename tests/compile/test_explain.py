@@ -157,3 +157,35 @@ def test_paths_that_lead_nowhere(compiled: Compiled, path: str, said: str) -> No
 def test_paths() -> None:
     """A name with dots is quoted, and items of lists are counted from 0."""
     assert parse_path('a."b.c".d[2]') == ("a", "b.c", "d", 2)
+
+
+POLICIES = """\
+[approvals.reads]
+tools = ["get_*"]
+decide = "ask"
+[approvals.careful]
+tools = ["*"]
+decide = "allow"
+apply = "named"
+[approvals.closed]
+tools = ["get_plan"]
+decide = "deny"
+apply = "named"
+"""
+
+
+def test_what_holds_a_tool(tmp_path: Path) -> None:
+    """Each policy is named with what it says and where it is brought in; of profiles, what they add."""
+    agent = FILES["agents/helper.md"].replace(
+        "model: fast\n", "model: fast\napprovals: [careful]\nprofiles: {shut: {approvals: [closed]}, brief: {}}\n"
+    )
+    files = {**FILES, "gateway.toml": FILES["gateway.toml"] + POLICIES, "agents/helper.md": agent}
+    compiled = Compiler(write_tree(tmp_path, files), DEFAULT_KINDS, {"TEAM": "ops"}).compile()
+    layers = "approvals.reads (gateway.toml:13:12) says ask, approvals.careful (agents/helper.md:4:13) says allow"
+    said = (
+        f"get_plan is held until somebody answers: {layers}",
+        f"get_plan is refused under profile shut: {layers}, approvals.closed (agents/helper.md:5:31) says deny",
+    )
+    assert explain(compiled, "agents.helper.tools").notes == ("offers get_plan", *said)
+    assert explain(compiled, "agents.helper.approvals").notes == said
+    assert explain(compiled, "agents.plain.tools").notes == ()

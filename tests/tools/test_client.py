@@ -127,3 +127,10 @@ def test_inline_tests_say_what_is_posted() -> None:
         tests=[{"response": {"n": 1}, "expect": 1}, {"args": {"x": 1}, "error": "invalid_arguments"}]
     ).tests
     assert (first.response, first.expect, second.error) == ({"n": 1}, 1, "invalid_arguments")
+
+
+def test_a_shape_is_compared_with_the_tests() -> None:
+    """A member that no posted value has is a warning."""
+    held = spec(output="files[].nme", tests=[{"response": {"files": [{"name": "a"}]}, "expect": []}])
+    (found,) = KIND.check(held, Scope("sample"))
+    assert (found.key, found.code, found.severity) == (("output",), "HG1304", "warning")

@@ -84,7 +84,7 @@ class Approvals:
 
     def ruling(self, tool: ToolDefinition, _args: Mapping[str, Any], /) -> Ruling:
         """What becomes of a call with these arguments: the strictest of the layers, the outer one where they agree."""
-        policy = max(self.deciding(tool.name), key=lambda each: _STRICTNESS[each.decide], default=None)
+        policy = strictest(self.deciding(tool.name))
         return Ruling(policy.decide, policy) if policy is not None else _ALLOWED
 
     def unknown_outcome(self, tool: ToolDefinition) -> tuple[UnknownOutcome, Policy | None]:
@@ -101,6 +101,11 @@ class Approvals:
             return "tell_model", None
         ruling = self.ruling(tool, {})
         return "ask", ruling.policy if ruling.decide == "ask" else None
+
+
+def strictest(policies: Iterable[Policy]) -> Policy | None:
+    """The policy that wins across layers: of those that agree, the first."""
+    return max(policies, key=lambda each: _STRICTNESS[each.decide], default=None)
 
 
 NO_POLICIES = Approvals()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headgate.compile.draft import AgentSource, Draft, Item
+from headgate.compile.held import held_tools
 from headgate.compile.naming import find_model
 from headgate.compile.schema import Schema
 from headgate.core.glob import is_glob, matching
@@ -55,6 +56,8 @@ def _agent_notes(draft: Draft, agent: AgentSource, key: str) -> Iterator[str]:
         return
     if key == "tools" and any(map(is_glob, spec.tools)):
         yield f"offers {', '.join(matching(spec.tools, draft.tools)) or 'nothing'}"
+    if key in ("tools", "approvals"):
+        yield from held_tools(draft, agent, matching(spec.tools, draft.tools))
     if key == "model":
         yield from _model_notes(draft, spec.model)
     if key == "max_turns" and draft.gateway is not None and spec.max_turns > draft.gateway.limits.turns:

@@ -18,6 +18,7 @@ from headgate.core.scalars import Duration
 from headgate.expressions.values import NotJsonError, TooLargeError, json_size
 from headgate.tools.common import ToolSpec
 from headgate.tools.content import tidy, visible
+from headgate.tools.shapes import as_json, check_shape
 from headgate.tools.trials import Data, ToolTest
 
 MAX_RESULT = 1 << 20
@@ -52,7 +53,8 @@ class ClientSpec(ToolSpec):
 
 
 def check(spec: ClientSpec, _scope: Scope) -> Iterator[Finding]:
-    """The key of other kinds that would mean nothing here."""
+    """The key of other kinds that would mean nothing here, and a shape that fits no test."""
+    yield from check_shape(("output",), spec.output, as_json(each.response for each in spec.tests))
     if spec.timeout is not None:
         yield Finding(("timeout",), "HG1003", "a client tool has no key 'timeout'", "write 'expires'")
 

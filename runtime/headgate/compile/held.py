@@ -1,0 +1,67 @@
+"""Which tools of an agent are held or refused, by which policies, and where these stand: for `headgate explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from headgate.compile.approvals import Book, Policy, strictest
+from headgate.compile.draft import AgentSource, Draft
+from headgate.compile.specs import Agent
+from headgate.core.kind import Key
+
+_VERBS = {"ask": "is held until somebody answers", "deny": "is refused", "allow": "may be called"}
+
+
+def held_tools(draft: Draft, agent: AgentSource, tools: Iterable[str]) -> Iterator[str]:
+    """A sentence for each of the tools that a policy covers, and one for each profile that adds a policy to it."""
+    if draft.gateway is None or agent.spec is None:
+        return
+    own = Book(draft.gateway.approvals).of(agent.spec)
+    for tool in tools:
+        first = own.deciding(tool)
+        yield from _sentence(_Places(draft, agent, agent.spec), tool, first)
+        for profile in agent.spec.profiles:
+            with_profile = own.under([profile]).deciding(tool)
+            if len(with_profile) > len(first):
+                yield from _sentence(_Places(draft, agent, agent.spec, profile), tool, with_profile)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the policies of an agent are brought in, with a profile if there is one."""
+
+    draft: Draft
+    agent: AgentSource
+    spec: Agent
+    profile: str | None = None
+
+    def of(self, policy: Policy, *, last: bool) -> str:
+        """Where the policy is declared, or where the agent or the profile names it."""
+        gateway, site = self.draft.gateway, self.draft.gateway_site
+        if gateway is not None and site is not None and gateway.approvals[policy.name].apply == "all":
+            document, span = site.document, site.document.key_span(("approvals", policy.name))
+        else:
+            document = self.agent.site.document
+            span = document.value_span(self._naming(policy.name, last=last))
+        return f"{document.path}:{span.line}:{span.column}"
+
+    def _naming(self, name: str, *, last: bool) -> Key:
+        """The key where the agent names the policy, or the profile, whose layer is the last."""
+        if self.profile is not None and last:
+            return "profiles", self.profile, "approvals", self.spec.profiles[self.profile].approvals.index(name)
+        return "approvals", self.spec.approvals.index(name)
+
+
+def _sentence(places: _Places, tool: str, policies: list[Policy]) -> Iterator[str]:
+    """What becomes of a call, and what each layer says, from the outermost in."""
+    winner = strictest(policies)
+    if winner is None:
+        return
+    end = len(policies) - 1
+    said = [
+        f"approvals.{each.name} ({places.of(each, last=index == end)}) says {each.decide}"
+        for index, each in enumerate(policies)
+    ]
+    under = f" under profile {places.profile}" if places.profile is not None else ""
+    yield f"{tool} {_VERBS[winner.decide]}{under}: {', '.join(said)}"
