@@ -28,6 +28,15 @@ def test_a_key(tmp_path: Path) -> None:
     )
 
 
+def test_a_long_meaning(tmp_path: Path) -> None:
+    """A description of several lines is one line here, like every other row."""
+    root = tree(tmp_path)
+    write_tree(tmp_path, {"tools/ping.yaml": "kind: command\ndescription: Pings.\nargv: [ping]\n"})
+    rows = run("explain", "tools.ping.env", "--tree", root).stdout.splitlines()
+    assert [row[:10].strip() for row in rows] == ["tools.ping", "from", "meaning", "reload"]
+    assert rows[2].endswith("LANGUAGE, LC_*, TZ and TMPDIR, and nothing else.")
+
+
 def test_a_key_for_machines(tmp_path: Path) -> None:
     """The JSON form has every member, whatever the key."""
     done = run("explain", "server.port", "--tree", tree(tmp_path), "--format", "json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from headgate.compile.specs import Limits
 from headgate.testing.tool_kit import Listener
 from headgate.tools.command.output import CHUNK, TAIL, Stream
 from tests.tools.programs import command, python
@@ -91,7 +92,8 @@ async def test_a_line_of_many_megabytes_does_no_harm() -> None:
     listener = Listener()
     async with command(python(code)) as long:
         result = await long.call({}, listener.context(60))
-    assert result.meta == {"exit_code": 0, "cut": {"bytes": 50 << 20, "shown": 256 << 10}}
-    assert result.payload == "x" * (256 << 10) + "\n[cut: 262144 of 52428800 bytes are shown]"
-    assert sum(len(text) for _, text in listener.output) <= 256 << 10
+    assert result.meta == {"exit_code": 0, "cut": {"bytes": 50 << 20, "shown": 255 << 10}}
+    assert result.payload == "x" * (255 << 10) + "\n[cut: 261120 of 52428800 bytes are shown]"
+    assert len(result.payload) <= Limits().tool_output  # or the model would not see how much was dropped
+    assert sum(len(text) for _, text in listener.output) <= 255 << 10
     assert len(listener.output) > 50

@@ -47,7 +47,7 @@ def explain_command(path: str, tree: Path, form: str, *, no_environment: bool) -
 
 def _key(found: Explained) -> str:
     origin = str(found.place) if found.place else {"default": "the default"}.get(found.origin, found.origin)
-    rows = [("from", origin), ("written", found.written), ("meaning", found.description)]
+    rows = [("from", origin), ("written", found.written), ("meaning", " ".join(found.description.split()))]
     if found.default is not None and found.origin == "written":
         rows.append(("default", _short(found.default)))
     rows += [("reload", _RELOAD[found.reload]), *(("note", each) for each in found.notes)]

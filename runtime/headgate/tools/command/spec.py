@@ -52,7 +52,8 @@ class CommandSpec(ToolSpec):
     as `${env:NAME}` under `env`, because only then they are kept out of what the program prints."""
     parse: Literal["json", "text"] = "text"
     """How standard output is read."""
-    max_output: Annotated[Size, Field(ge=1)] = 256 << 10
+    # With the note about what was dropped it fits into the default of [limits] tool_output, or that would cut the note.
+    max_output: Annotated[Size, Field(ge=1)] = 255 << 10
     """How much is kept of standard output, and how much of each output is streamed; what is over is dropped."""
     ok_exit: Annotated[tuple[ExitStatus, ...], Field(min_length=1)] = (0,)
     """The exit statuses that are no failure."""
