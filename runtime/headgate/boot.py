@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,11 @@ from headgate.compile.checks.gateway import DEMO_KEYS, is_loopback
 from headgate.compile.compiler import Compiler
 from headgate.compile.draft import Draft
 from headgate.compile.plan import Snapshot
+from headgate.core.context import Principal
 from headgate.core.errors import ConfigError
 from headgate.core.kind import Finding, Kinds
 from headgate.engine.host import Host
+from headgate.engine.keeper import Keeper
 from headgate.engine.reload import Reloader
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import Diagnostic
@@ -31,10 +32,11 @@ from headgate.server.app import create_app
 from headgate.server.door import Door
 from headgate.server.edge import Edge
 from headgate.server.protocol import BoundedProtocol
+from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
 from headgate.state import prepare, session_secret, sole_owner
 from headgate.stores import ledger_path, open_ledger
-from headgate.stores.records import Ledger
+from headgate.stores.port import Ledger
 
 log = structlog.get_logger("headgate.boot")
 
@@ -82,10 +84,13 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = KEEPALIVE) -> AsyncIterator[Gateway]:
-    """Boots the tree, opens the ledger, and reloads after every edit; leaving stops everything.
+async def open_gateway(
+    place: Place, *, watch: bool = True, keepalive: float = KEEPALIVE, guest: Principal | None = None
+) -> AsyncIterator[Gateway]:
+    """Boots the tree, opens the ledger, goes on with the runs in it, and reloads after every edit; leaving stops all.
 
-    Raises `BootError` with every finding when the tree is wrong, `ConfigError` when it may not be served like this.
+    With a `guest`, who may have runs though no key stands for it, only what this process began is gone on with. Raises
+    `BootError` with every finding when the tree is wrong, `ConfigError` when it may not be served like this.
     """
     environ = place.environment()
     state = prepare(place.state_dir)
@@ -104,12 +109,13 @@ async def open_gateway(place: Place, *, watch: bool = True, keepalive: float = K
             prepare(database.parent)
             stack.enter_context(sole_owner(database, database.with_name(f"{database.name}.lock")))
         ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
-        await _tidy(ledger)
-        host = Host(ledger, snapshot, state)
+        host = Host(ledger, snapshot, state, guest)
         stack.push_async_callback(host.stop, 0)
         reloader.attach(host)
         signing = snapshot.gateway.auth.session_secret or session_secret(state)
-        edge = Edge(host, reloader, Tokens(lambda: signing), keepalive)
+        edge = Edge(host, reloader, Tokens(lambda: signing), Seal(lambda: signing), keepalive)
+        await _orphans(ledger, claims=guest is None)
+        await stack.enter_async_context(Keeper(host, claims=guest is None).at_work())
         await stack.enter_async_context(_watching(reloader, watch=watch))
         app = create_app(edge, server, bound=address.host)
         yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)
@@ -137,10 +143,11 @@ async def _let_go(snapshot: Snapshot) -> None:
     await snapshot.closed()
 
 
-async def _tidy(ledger: Ledger) -> None:
-    interrupted = await ledger.interrupt_runs(time.time())
-    if interrupted:
-        log.warning("runs.interrupted", count=interrupted, reason="the process before did not end them")
+async def _orphans(ledger: Ledger, *, claims: bool) -> None:
+    """This process is the only one on the ledger: whoever owned runs of it is dead."""
+    left = await ledger.release_all() if claims else 0
+    if left:
+        log.info("runs.found", count=left, reason="the process before did not end them; they go on")
 
 
 @contextlib.asynccontextmanager

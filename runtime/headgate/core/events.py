@@ -15,21 +15,46 @@ from headgate.core.messages import ErrorInfo, ToolResult, Usage
 
 Outcome = Literal["success", "error", "budget", "max_turns", "timeout", "cancelled", "revoked"]
 RunState = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
+WaitKind = Literal["approval", "client_tool", "input", "unknown_outcome"]
+WaitState = Literal["pending", "approved", "denied", "answered", "expired", "cancelled"]
+
+EventId = tuple[int, int]
+"""Fence and number; compares in the order of the run's log."""
+
+ENDED: frozenset[RunState] = frozenset({"completed", "failed", "cancelled"})
+"""The states that a run never leaves."""
 
 
 class Event(msgspec.Struct, tag_field="event", kw_only=True):
-    """Common members: `n` and `fence` are set by the recorder, `at` is epoch seconds, `step` counts from 1."""
+    """Common members: `n` and `fence` are set by the recorder, `at` is epoch seconds, `step` counts from 1.
+
+    `path` names the agents between the run and who speaks, outermost first; empty for the run's own agent.
+    """
 
     run: str = ""
     step: int = 0
     at: float = 0.0
     fence: int = 0
     n: int = 0
+    path: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> EventId:
+        """The id as a pair that compares."""
+        return self.fence, self.n
 
     @property
     def id(self) -> str:
         """The id on the wire, `<fence>-<n>`."""
         return f"{self.fence}-{self.n}"
+
+
+def parse_event_id(text: str) -> EventId | None:
+    """The pair of an id on the wire, or None when it is not one."""
+    fence, dash, n = text.strip().partition("-")
+    if not dash or not (fence.isascii() and fence.isdigit() and n.isascii() and n.isdigit()) or len(text) > 40:
+        return None
+    return int(fence), int(n)
 
 
 class RunStarted(Event, tag="run.started"):
@@ -38,6 +63,32 @@ class RunStarted(Event, tag="run.started"):
     agent: str
     revision: str
     model: str
+
+
+class RunResumed(Event, tag="run.resumed"):
+    """The run goes on in a new task, from its last committed step: `reason` is `answered` after a wait, `recovered`
+    after its process went away or its store could not be written."""
+
+    agent: str
+    revision: str
+    model: str
+    reason: Literal["answered", "recovered"]
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """One thing that a run waits for; `expires_at` is in epoch seconds."""
+
+    id: str
+    kind: WaitKind
+    call_id: str
+    name: str
+    expires_at: float
+
+
+class RunWaiting(Event, tag="run.waiting"):
+    """Nothing is going on until somebody answers; the run holds no process meanwhile."""
+
+    waits: tuple[Pending, ...]
 
 
 class AttemptStarted(Event, tag="attempt.started"):
@@ -61,10 +112,11 @@ class ThinkingDelta(Event, tag="thinking.delta"):
     text: str
 
 
-class MessageCompleted(Event, tag="message.completed"):
-    """The model's turn is whole and committed."""
+class MessageCompleted(Event, tag="message.completed", kw_only=True):
+    """The model's turn is whole and committed; `thinking` is all that it was heard to think."""
 
     text: str
+    thinking: str = ""
     usage: Usage
     model: str
 
@@ -97,6 +149,45 @@ class ToolCompleted(Event, tag="tool.completed"):
     result: ToolResult
     duration_ms: int
     server: str | None = None
+
+
+class ApprovalRequested(Event, tag="approval.requested"):
+    """A call waits for a person (D8). `shown` is what people are shown of the arguments: label and value."""
+
+    id: str
+    call_id: str
+    name: str
+    args: dict[str, Any]
+    args_hash: str
+    policy: str
+    expires_at: float
+    approvers: tuple[str, ...] = ()
+    quorum: int = 1
+    qualifier: str | None = None
+    shown: tuple[dict[str, Any], ...] = ()
+
+
+class ApprovalResolved(Event, tag="approval.resolved"):
+    """The question is settled; `by` is the key that settled it, empty when nobody did."""
+
+    id: str
+    call_id: str
+    name: str
+    state: WaitState
+    by: str = ""
+    reason: str = ""
+
+
+class InputRequested(Event, tag="input.requested"):
+    """A call waits for something else than an approval: for its result from the caller's front end (`client_tool`), or
+    for a person who knows what became of a call that was cut off (`unknown_outcome`: retry, done or failed)."""
+
+    id: str
+    kind: WaitKind
+    call_id: str
+    name: str
+    args: dict[str, Any]
+    expires_at: float
 
 
 class Custom(Event, tag="custom"):
@@ -134,8 +225,11 @@ class RunCancelled(RunEnd, tag="run.cancelled"):
     reason: str
 
 
+Delta = TextDelta | ThinkingDelta
 AnyEvent = (
     RunStarted
+    | RunResumed
+    | RunWaiting
     | AttemptStarted
     | TextDelta
     | ThinkingDelta
@@ -143,6 +237,9 @@ AnyEvent = (
     | ToolStarted
     | ToolOutput
     | ToolCompleted
+    | ApprovalRequested
+    | ApprovalResolved
+    | InputRequested
     | Custom
     | RunCompleted
     | RunFailed

@@ -1,7 +1,8 @@
 """One tool call, from the model's words to a result: the only door to a tool.
 
-Known? arguments readable and valid? still allowed by the live revision? then the folded call, under its timeout; the
-result is cleaned before anybody sees it. Whatever happens the call has a result, and the model reads why it failed.
+Known? arguments readable and valid? still allowed by the live revision? allowed by the policies, or by a person? Then
+the folded call, under its timeout; the result is cleaned before anybody sees it. A call has a result, whatever happens,
+and the model reads why it failed; or it waits for somebody, and passes here again when that has answered.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.hygiene import clean, cut, payload, wash
+from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
+from headgate.engine.turn import CallState
 from headgate.manifest.diagnostics import suggest
+from headgate.stores.waits import WaitRecord
 
 log = structlog.get_logger("headgate.dispatch")
 
@@ -51,6 +55,7 @@ class Dispatch:
     plan: AgentPlan
     session: SessionInfo
     recorder: Recorder
+    questions: Questions
     scrub: Callable[[str], str]
     withdrawn: Callable[[str], str | None]
     output_limit: int
@@ -68,13 +73,29 @@ class Dispatch:
             return self.plan.tools
         return {**self.plan.tools, read_result.NAME: bind(read_result.ReadResult(self.spill, self.output_limit))}
 
-    async def call(self, call: ToolCall, step: int, *, cut: bool) -> ToolResult:
-        """The cleaned result of one call; raises only on cancellation."""
+    async def call(self, call: ToolCall, state: CallState, *, cut: bool) -> ToolResult | WaitRecord:
+        """The cleaned result of one call, or what it waits for; raises on cancellation, and `StoreError`."""
         tool = self.tools.get(call.name)
         refused = self._refused(call, tool, cut=cut)
         if refused is not None or tool is None:
             return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
-        return await self._fitted(call, wash(await self._run(tool, call, step), self.scrub, self.output_limit))
+        asked = await self._asked(call, tool, state)
+        if isinstance(asked, WaitRecord):
+            return asked
+        result = asked or await self._run(tool, call, state)
+        return await self._fitted(call, wash(result, self.scrub, self.output_limit))
+
+    async def _asked(self, call: ToolCall, tool: BoundTool, state: CallState) -> ToolResult | WaitRecord | None:
+        """What others say to the call before it is made; None: make it, the intent is kept."""
+        if state.begun is None:
+            found = await self.questions.permission(call, tool, state)
+            found = found or await self.questions.front_end(call, tool, state)
+        else:  # it was allowed before it was begun
+            found = await self.questions.outcome(call, tool, state)
+        marks = tool.definition.annotations
+        if found is None and not (marks.read_only or marks.idempotent):
+            await self.recorder.begin_call(state.step, call)
+        return found
 
     async def _fitted(self, call: ToolCall, result: ToolResult) -> ToolResult:
         """The result within the limit; what was read back from the spill is not kept there again."""
@@ -101,14 +122,14 @@ class Dispatch:
         reason = self.withdrawn(call.name)
         return failed("withdrawn", reason, status="denied") if reason else None
 
-    async def _run(self, tool: BoundTool, call: ToolCall, step: int) -> ToolResult:
+    async def _run(self, tool: BoundTool, call: ToolCall, state: CallState) -> ToolResult:
         """Supervised boundary: a tool's unexpected failure becomes a result, and its traceback goes to the log."""
         deadline = asyncio.get_running_loop().time() + tool.timeout
-        voice = _Voice(self.recorder, call, step, self.scrub)
+        voice = _Voice(self.recorder, call, state.step, self.scrub)
         clock = asyncio.timeout_at(deadline)
         try:
             async with clock:
-                return await tool.call(call, self._context(call, step, deadline, voice))
+                return await tool.call(call, self._context(call, state, deadline, voice))
         except TimeoutError:
             if not clock.expired():
                 return failed("tool_error", f"{call.name} failed with TimeoutError")
@@ -122,17 +143,18 @@ class Dispatch:
         finally:
             voice.closed = True
 
-    def _context(self, call: ToolCall, step: int, deadline: float, voice: _Voice) -> ToolContext:
+    def _context(self, call: ToolCall, state: CallState, deadline: float, voice: _Voice) -> ToolContext:
         return ToolContext(
             run=self.recorder.run_id,
-            step=step,
+            step=state.step,
             call_id=call.id,
             agent=self.plan.name,
             session=self.session,
             deadline=deadline,
             emit=voice.emit,
             output=voice.output,
-            idempotency_key=f"{self.recorder.run_id}:{step}",
+            idempotency_key=f"{self.recorder.run_id}:{state.step}",
+            attempt=state.attempt,
         )
 
 

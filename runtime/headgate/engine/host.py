@@ -1,69 +1,114 @@
 """The holder of the live snapshot and of the runs in progress.
 
-`submit` is the one way to a run, whatever API asked: it leases the snapshot, commits the run, and starts the task that
-owns it. `swap` is one assignment; what tightens security reaches running work at once.
+`submit` is the one way to a new run, whatever API asked: it leases the snapshot, commits the run, and starts the task
+that owns it. `swap` is one assignment; what tightens security reaches running work at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
+import structlog
+
+from headgate.compile.plan import Snapshot
 from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
-from headgate.core.errors import Invalid, NotFound, Overloaded, Unavailable
+from headgate.core.errors import Conflict, NotFound, Unavailable
+from headgate.core.events import ENDED, EventId, RunStarted
+from headgate.engine.admission import admit, planned, still_may
 from headgate.engine.eventlog import EventLog
+from headgate.engine.flusher import Flusher
+from headgate.engine.logs import Logs
+from headgate.engine.recorder import Recorder
+from headgate.engine.resume import progress_of
+from headgate.engine.revisions import Revisions
 from headgate.engine.run import Ending, Order, Run
+from headgate.engine.runner import Start
 from headgate.engine.sessions import Session, Sessions
-from headgate.engine.streams import Streams, Subscription
-from headgate.engine.supervisor import Supervisor
-from headgate.engine.transcript import Transcript, join
-from headgate.engine.unbroken import carry_out
-from headgate.stores.records import Ledger, NewRun, new_run_id
+from headgate.engine.streams import Slot, Streams, Subscription
+from headgate.engine.supervisor import After, Supervisor
+from headgate.engine.teller import Teller
+from headgate.engine.transcript import Transcript, go_on, join
+from headgate.stores.port import Ledger
+from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
+from headgate.stores.waits import Answer, WaitRecord
 
-SCOPE = "chat"
-"""What a principal needs to have runs."""
+log = structlog.get_logger("headgate.host")
+
+LEASE = 10.0
+"""Seconds that a run belongs to its process without being renewed."""
 
 
 class Host:
     """Runs agents of the live snapshot; `folder` is where large results of tools are kept."""
 
-    def __init__(self, ledger: Ledger, snapshot: Snapshot, folder: Path | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, snapshot: Snapshot, folder: Path | None = None, guest: Principal | None = None
+    ) -> None:
+        """`guest` may have runs though no key stands for it."""
         self.ledger = ledger
         self.sessions = Sessions(ledger)
-        self.snapshot = snapshot
+        self.logs = Logs(ledger)
         self.streams = Streams()
-        self._supervisor = Supervisor(ledger, self._withdrawn, folder)
+        self.flusher = Flusher(ledger)
+        self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
+        self.left: dict[str, Ending | None] = {}
+        self.guest = guest
         self.draining = False
+        self.poke: Callable[[], None] = _nobody
+        self._supervisor = Supervisor(ledger, self._withdrawn, folder)
+        self._revisions = Revisions(snapshot, self._overdue)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._draining: dict[Snapshot, asyncio.TimerHandle] = {}
-        self._closing: list[Snapshot] = []
 
-    # -- one turn ---------------------------------------------------------------------------------------------------
+    @property
+    def snapshot(self) -> Snapshot:
+        """The live revision."""
+        return self._revisions.live
+
+    def principal(self, digest: str) -> Principal | None:
+        """Who has this digest, as the live revision knows them."""
+        if self.guest is not None and digest == self.guest.digest:
+            return self.guest
+        return self.snapshot.principals.get(digest)
+
+    # -- new runs ----------------------------------------------------------------------------------------------------
 
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
-        self._admit(self.snapshot, order, session)
-        self._planned(self.snapshot, order)
+        superseded = session.run if session is not None else None
+        self._admit(order, superseded)
+        planned(self.snapshot, order)
+
+    def _admit(self, order: Order, superseded: Run | None = None) -> None:
+        if self.draining:
+            raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run; raises `RequestError` when it cannot be had, `StoreError` when it cannot
         be committed. A run whose caller is cancelled before it starts is cancelled too."""
         snapshot = self.snapshot
-        self._admit(snapshot, order)
-        plan, choice = self._planned(snapshot, order)
-        run = Run(new_run_id(), order, snapshot.acquire(), plan, choice, EventLog(), session.id if session else "")
-        self._hold(run)
+        self._admit(order)
+        plan, choice = planned(snapshot, order)
+        identity = new_run_id()
+        events, session_id = self.logs.fresh(identity), session.id if session else ""
+        run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
+        self.hold(run)
         try:
             transcript = await self._transcript(order, session)
-            deserted = await carry_out(self.ledger.create_run(self._new(run, transcript, session)))
-            run.task = asyncio.create_task(self._conduct(run, transcript), name=f"run {run.id}")
+            recorder = self.recorder(run)
+            started = RunStarted(agent=plan.name, revision=snapshot.revision, model=choice.model)
+            deserted = await recorder.begin(self._new(run, transcript), self.lease, started)
+            self.start(run, recorder, Start(transcript.messages))
         finally:
             if run.task is None:
                 self._release(run)
@@ -74,76 +119,70 @@ class Host:
             raise asyncio.CancelledError
         return run
 
-    async def converse(self, order: Order, session: Session) -> Subscription:
+    async def converse(self, order: Order, session: Session) -> tuple[Subscription, Run]:
         """A run of a session that one connection streams (D2): raises `Conflict` while another does, and ends a run
         that nobody listens to any more; its steps stay."""
         session.require_idle()
         self.check(order, session)
-        slot = self.streams.take(order.principal.key, self.snapshot.gateway.server.limits.streams_per_key)
+        slot = self._slot(order.principal.key)
         session.opening = True
         subscription = None
         try:
-            await self._supersede(session)
-            subscription = Subscription(await self.submit(order, session), slot)
+            if session.run is not None and session.run.task is not None:
+                session.run.cancel(SUPERSEDED)
+                await asyncio.wait([session.run.task])
+            run = await self.submit(order, session)
+            subscription = self._subscribed(run.id, run.log, (0, 0), slot)
         finally:
             session.opening = False
             if subscription is None:
                 slot.free()
-        return subscription
-
-    async def _supersede(self, session: Session) -> None:
-        if session.run is not None and session.run.task is not None:
-            session.run.cancel(Ending("the conversation went on without this run"))
-            await asyncio.wait([session.run.task])
-
-    def _admit(self, snapshot: Snapshot, order: Order, session: Session | None = None) -> None:
-        if self.draining:
-            raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
-        superseded = session.run if session is not None else None
-        limit = snapshot.gateway.server.limits.runs
-        running = [run for run in self.runs.values() if run is not superseded]
-        if len(running) >= limit:
-            raise Unavailable(f"{limit} runs are in progress already", code="too_many_runs", details={"retry_after": 1})
-        key, limit = order.principal.key, snapshot.gateway.limits.runs_per_key
-        if sum(run.order.principal.key == key for run in running) >= limit:
-            raise Overloaded(
-                f"key {key!r} has {limit} runs in progress already", code="too_many_runs", details={"retry_after": 1}
-            )
-
-    def _planned(self, snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
-        plan = snapshot.agents.get(order.agent)
-        if plan is None or not order.principal.sees_agent(order.agent):
-            raise NotFound(f"there is no agent {order.agent!r}", code="agent_not_found")
-        if order.profile is not None and order.profile not in plan.spec.profiles:
-            raise Invalid(f"agent {order.agent!r} has no profile {order.profile!r}", code="invalid_profile")
-        wrong = plan.input_violations(order.input) if plan.input_violations else []
-        if wrong:
-            raise Invalid("context.input does not match the agent's input", details={"errors": wrong})
-        choice = plan.models.get(order.model) if order.model is not None else plan.choice
-        if choice is None:
-            raise Invalid(f"Invalid model: {order.model}", code="invalid_model")
-        return plan.shaped(order.principal, order.channel, order.profile or order.principal.profile), choice
+        return subscription, run
 
     async def _transcript(self, order: Order, session: Session | None) -> Transcript:
         if session is None or session.head_run is None:
             return join((), order.messages)
-        return join(await self.ledger.conversation(session.id), order.messages)
+        conversation = await self.ledger.conversation(session.id)
+        if conversation and conversation[-1].state not in ENDED:
+            head = conversation[-1].run_id
+            if order.goes_on:
+                raise Conflict(f"run {head} of this session has not ended; cancel it first", code="run_in_progress")
+            await self.cancel(head, SUPERSEDED)
+            conversation = await self.ledger.conversation(session.id)
+        return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
 
-    def _new(self, run: Run, transcript: Transcript, session: Session | None) -> NewRun:
-        principal = run.order.principal
+    def _new(self, run: Run, transcript: Transcript) -> NewRun:
+        order, principal = run.order, run.order.principal
         return NewRun(
-            id=run.id, agent=run.plan.name, principal=principal.key, team=principal.team, model=run.choice.model,
-            revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(), messages=transcript.posted,
-            session_id=session.id if session else None, prior_run=transcript.prior_run, channel=run.order.channel,
+            id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
+            model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
+            messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
+            channel=order.channel, request=order.request,
         )  # fmt: skip
 
-    async def _conduct(self, run: Run, transcript: Transcript) -> None:
+    # -- the task of a run -------------------------------------------------------------------------------------------
+
+    def recorder(self, run: Run) -> Recorder:
+        """Who writes for the run."""
+        return Recorder(self.ledger, Teller(run.id, run.log, run.fence, self.flusher), run.progress, run.steps)
+
+    def start(self, run: Run, recorder: Recorder, start: Start) -> None:
+        """Gives a run that is held its task."""
+        run.task = asyncio.create_task(self._conduct(run, recorder, start), name=f"run {run.id}")
+
+    async def _conduct(self, run: Run, recorder: Recorder, start: Start) -> None:
+        after: After = "left"
         try:
-            await self._supervisor.conduct(run, transcript.messages)
+            after = await self._supervisor.conduct(run, recorder, start)
         finally:
             self._release(run)
+            if after == "left" and not self.draining:
+                self.left[run.id] = run.ending
+        if after != "ended":
+            self.poke()
 
-    def _hold(self, run: Run) -> None:
+    def hold(self, run: Run) -> None:
+        """The run is in progress here from now on."""
         self.runs[run.id] = run
         self._idle.clear()
 
@@ -153,26 +192,72 @@ class Host:
         if not self.runs:
             self._idle.set()
 
-    # -- one edit ---------------------------------------------------------------------------------------------------
+    # -- runs by their id --------------------------------------------------------------------------------------------
+
+    async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
+        """A connection of the key's holder that follows the run from the event behind `after` on; raises `NotFound`,
+        and `Overloaded` when the key has too many streams."""
+        slot = self._slot(key)
+        try:
+            return self._subscribed(run_id, await self.logs.find(run_id), after, slot)
+        except BaseException:
+            slot.free()
+            raise
+
+    async def cancel(self, run_id: str, ending: Ending) -> bool:
+        """Ends a run, whether it is going on or waits; returns whether its end is committed already. Raises `NotFound`,
+        and `Conflict` when it has ended."""
+        run = self.runs.get(run_id)
+        if run is not None:
+            run.cancel(ending)
+            return False
+        record = await self.ledger.run(run_id)
+        if record is None:
+            raise NotFound(f"there is no run {run_id!r}", code="run_not_found")
+        claimed = await self.ledger.claim_run(run_id, self.lease) if record.state not in ENDED else None
+        if claimed is None:
+            raise Conflict(f"run {run_id} has ended already", code="invalid_state")
+        await self.end(claimed, ending)
+        return True
+
+    async def answer(self, answer: Answer) -> WaitRecord | None:
+        """Settles a wait, and lets its run go on; None when it was settled before."""
+        settled = await self.ledger.answer(answer)
+        if settled is not None:
+            run = self.runs.get(settled.run_id)
+            if run is not None:
+                run.bell.ring(settled.id)
+            self.poke()
+        return settled
+
+    async def end(self, record: RunRecord, ending: Ending) -> None:
+        """Ends a run that this process has claimed and that has no task."""
+        teller = Teller(record.id, self.logs.claimed(record), record.fence, self.flusher)
+        await Recorder(self.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
+
+    def _slot(self, key: str) -> Slot:
+        return self.streams.take(key, self.snapshot.gateway.server.limits.streams_per_key)
+
+    def _subscribed(self, run_id: str, events: EventLog, after: EventId, slot: Slot) -> Subscription:
+        run = self.runs.get(run_id)
+        follower = run.follow(after) if run is not None and run.log is events else events.follow(after)
+        return Subscription(run_id, follower, slot, partial(self._deserted, run_id))
+
+    def _deserted(self, run_id: str) -> None:
+        run = self.runs.get(run_id)
+        if run is not None:
+            run.deserted()
+
+    # -- one edit ----------------------------------------------------------------------------------------------------
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
-        old, self.snapshot = self.snapshot, snapshot
+        self._revisions.swap(snapshot)
         for run in list(self.runs.values()):
-            live = snapshot.principals.get(run.order.principal.digest)
-            if live is None or live.key != run.order.principal.key or not _may(live, run):
-                run.cancel(Ending("the key may no longer call this agent", "revoked"))
-        if old is not snapshot:
-            self._retire(old, snapshot.gateway.reload.drain)
+            if not still_may(self.principal(run.order.principal.digest), run.order.principal, run.plan.name):
+                run.cancel(REVOKED)
 
-    def _retire(self, old: Snapshot, drain: float) -> None:
-        self._draining = {each: timer for each, timer in self._draining.items() if each.leases > 0}
-        if old.leases > 0:
-            self._draining[old] = asyncio.get_running_loop().call_later(drain, self._drain, old)
-        self._closing = [each for each in (*self._closing, old) if not each.gone]
-        old.retire()
-
-    def _drain(self, old: Snapshot) -> None:
+    def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
             if run.snapshot is old:
                 run.cancel(Ending("the revision that the run started on is retired", "revoked"))
@@ -183,30 +268,32 @@ class Host:
         if live is run.snapshot:
             return None
         plan = live.agents.get(run.plan.name)
-        principal = live.principals.get(run.order.principal.digest)
+        principal = self.principal(run.order.principal.digest)
         if plan is None or principal is None:
             return f"agent {run.plan.name!r} is no longer offered"
         shaped = plan.shaped(principal, run.order.channel, run.order.profile or principal.profile)
         offered = tool in shaped.tools or tool in BUILT_IN
         return None if offered else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
 
-    # -- the end ----------------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:
-        """Takes no new run, lets running ones end within `grace` seconds, cancels the rest, and closes everything."""
+        """Takes no new run, lets the steps that are going on end within `grace` seconds, leaves the rest to the next
+        process, and closes everything."""
         self.draining = True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                await self._idle.wait()
-        for run in list(self.runs.values()):
-            run.cancel(Ending("the gateway is stopping"))
-        await self._idle.wait()
-        for timer in self._draining.values():
-            timer.cancel()
-        self.snapshot.retire()
-        for snapshot in (*self._closing, self.snapshot):
-            await snapshot.closed()
+        for now in (False, True):
+            for run in list(self.runs.values()):
+                run.leave(now=now)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if now else grace):
+                    await self._idle.wait()
+        await self.flusher.close()
+        await self._revisions.close()
 
 
-def _may(principal: Principal, run: Run) -> bool:
-    return principal.sees_agent(run.plan.name) and principal.allows(SCOPE)
+def _nobody() -> None:
+    """Nobody keeps the ledger's work going: what is left stays left."""
+
+
+SUPERSEDED = Ending("the conversation went on without this run")
+REVOKED = Ending("the key may no longer call this agent", "revoked")

@@ -1,33 +1,50 @@
 """The only writer of a run's steps and events: commits first, then tells.
 
-Deltas are told at once; everything that a client may rely on (a completed message, a tool's result, the end) is told
-after its transaction is kept.
+Deltas are told at once and kept a moment later; everything that a client may rely on (a completed message, a tool's
+result, a question, the end) is kept in the transaction of its step, and told after it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from headgate.core.events import (
+    Delta,
     Event,
-    MessageCompleted,
     Outcome,
+    Pending,
     RunCancelled,
     RunCompleted,
     RunEnd,
     RunFailed,
+    RunState,
+    RunWaiting,
     TextDelta,
+    ThinkingDelta,
     ToolCompleted,
 )
 from headgate.core.messages import ErrorInfo, Message, ResultStatus, Text, ToolCall, ToolResult, Usage
 from headgate.core.ports import TurnDone
-from headgate.engine.eventlog import EventLog
-from headgate.engine.unbroken import carry_out
-from headgate.stores.records import EndState, Ledger, Produced, Progress, RunEndRecord, StepCommit, StepRecord
+from headgate.engine.teller import Teller
+from headgate.engine.utterance import Held, Utterance
+from headgate.stores.port import Ledger
+from headgate.stores.records import (
+    EndState,
+    Intent,
+    Lease,
+    NewRun,
+    Parked,
+    Produced,
+    Progress,
+    RunEndRecord,
+    StepCommit,
+    StepRecord,
+)
+from headgate.stores.told import Told
+from headgate.stores.waits import Opened, WaitRecord
 
 E = TypeVar("E", bound=Event)
 _STATES: Mapping[type[RunEnd], EndState] = {
@@ -37,47 +54,31 @@ _STATES: Mapping[type[RunEnd], EndState] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A model turn that is being made."""
-
-    step: int
-    model: str
-    started: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A whole model turn that is not committed yet, and the event that tells it."""
-
-    record: StepRecord
-    produced: Produced
-    told: MessageCompleted
-
-
 class Recorder:
     """Stamps and appends the events of one run, and commits its steps under its fence."""
 
-    def __init__(
-        self, run_id: str, ledger: Ledger, log: EventLog, *, fence: int = 1, clock: Callable[[], float] = time.time
-    ) -> None:
-        self.run_id = run_id
-        self.turns = 0
-        self.usage = Usage()
-        self.cost = 0.0
-        self.steps = 0
+    def __init__(self, ledger: Ledger, teller: Teller, progress: Progress | None = None, steps: int = 0) -> None:
+        """`progress` and `steps` are those of the run's owners before."""
+        so_far = progress or Progress()
+        self.run_id, self.fence = teller.run_id, teller.fence
+        self.turns, self.usage, self.cost = so_far.turns, so_far.usage, so_far.cost
+        self.steps = steps
         self._ledger = ledger
-        self._log = log
-        self._fence = fence
-        self._clock = clock
-        self._said: list[str] = []
-        self._saying: list[str] = []
-        self._open: _Open | None = None
-        self._held: _Held | None = None
+        self._teller = teller
+        self._before, self._began = so_far.elapsed, time.monotonic()
+        self._said = so_far.answer
+        self._open: Utterance | None = None
+        self._deltas: list[Delta] = []
+        self._held: Held | None = None
 
     def now(self) -> float:
         """Epoch seconds."""
-        return self._clock()
+        return self._teller.clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run was going on, its earlier owners included."""
+        return self._before + time.monotonic() - self._began
 
     def next_step(self) -> int:
         """The number of a step that begins now."""
@@ -85,24 +86,31 @@ class Recorder:
         return self.steps
 
     def emit(self, event: E, step: int = 0) -> E:
-        """Stamps the event and tells it."""
-        event.run, event.step, event.fence = self.run_id, step, self._fence
-        event.at, event.n = self._clock(), len(self._log.events) + 1
-        self._log.append(event)
-        return event
+        """Tells an event at once, and has it kept soon."""
+        return self._teller.tell(event, step)
 
     def say(self, text: str, step: int) -> None:
         """Tells a piece of the answer."""
-        self._saying.append(text)
-        self.emit(TextDelta(text=text), step)
+        self._deltas.append(self._teller.tell(TextDelta(text=text), step))
+
+    def think(self, text: str, step: int) -> None:
+        """Tells a piece of the model's thinking."""
+        self._deltas.append(self._teller.tell(ThinkingDelta(text=text), step))
 
     def unsay(self) -> None:
         """Forgets what was said in the turn that is being made again."""
-        self._saying.clear()
+        self._deltas.clear()
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
+        """Keeps a new run; returns whether the caller was cancelled meanwhile."""
+        return await self._teller.keep(lambda told: self._ledger.create_run(new, lease, told), (event, 0))
 
     def begin_turn(self, step: int, model: str) -> None:
         """A model turn begins; if the run ends in the middle of it, what was said until then is kept."""
-        self._open = _Open(step, model, self.now())
+        self._open = Utterance(step, model, self.now())
+        self._deltas = self._open.deltas
 
     async def model_step(self, done: TurnDone, message: Message, *, last: bool) -> None:
         """Takes a whole model turn; the last one of a run is committed together with the run's end."""
@@ -112,15 +120,39 @@ class Recorder:
         self.turns += 1
         self.usage += done.usage
         self.cost += done.cost or 0.0
-        self._said += self._saying
-        self._saying = []
         record = StepRecord(
             n=began.step, kind="model", name=done.model, started_at=began.started, ended_at=self.now(),
-            usage=done.usage, cost=done.cost or 0.0,
+            usage=done.usage, cost=done.cost or 0.0, status="error" if done.cut else "ok",
         )  # fmt: skip
-        told = MessageCompleted(text=message.text, usage=done.usage, model=done.model)
-        self._held = _Held(record, Produced(message, began.step), told)
-        if not last and await carry_out(self._commit()):
+        self._said += began.text
+        self._held = began.held(record, message, done.usage)
+        if not last:
+            await self.commit_turn()
+
+    async def commit_turn(self) -> None:
+        """Commits the model turn that is held, if there is one, even when cancelled meanwhile."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            return self._ledger.commit_step(self._step(held.record, held.produced, told))
+
+        told = [(held.event, held.record.n)] if held.event is not None else []
+        if await self._teller.keep(work, *told, deltas=held.deltas):
+            raise asyncio.CancelledError
+
+    async def begin_call(self, step: int, call: ToolCall) -> None:
+        """Keeps the intent to make a call that must not be made twice."""
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            intent = Intent(
+                run_id=self.run_id, fence=self.fence, step=step, call_id=call.id, tool=call.name, at=self.now(),
+                told=told,
+            )  # fmt: skip
+            return self._ledger.begin_call(intent)
+
+        if await self._teller.keep(work):
             raise asyncio.CancelledError
 
     async def tool_step(
@@ -140,29 +172,56 @@ class Recorder:
             n=step, kind="tool", name=call.name, call_id=call.id, args=call.args, result=result,
             status=result.status, started_at=started, ended_at=ended,
         )  # fmt: skip
-        commit = self._step(record, Produced(answer, step) if answer else None)
-        cancelled = await carry_out(self._ledger.commit_step(commit))
+        produced = Produced(answer, step) if answer else None
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            return self._ledger.commit_step(self._step(record, produced, told))
+
         duration = int((ended - started) * 1000)
-        self.emit(
-            ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server), step
-        )
-        if cancelled:
+        event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
+        if await self._teller.keep(work, (event, step)):
             raise asyncio.CancelledError
 
-    async def _commit(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            await self._ledger.commit_step(self._step(held.record, held.produced))
-            self.emit(held.told, held.record.n)
-
-    def _step(self, record: StepRecord, produced: Produced | None) -> StepCommit:
+    def _step(self, record: StepRecord, produced: Produced | None, told: Told) -> StepCommit:
         messages = (produced,) if produced else ()
         return StepCommit(
-            run_id=self.run_id, fence=self._fence, progress=self._progress(), steps=(record,), messages=messages
+            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,), messages=messages, told=told
         )
 
-    def _progress(self) -> Progress:
-        return Progress(turns=self.turns, usage=self.usage, cost=self.cost, answer="".join(self._said))
+    @property
+    def progress(self) -> Progress:
+        """What the run has used and said so far."""
+        return Progress(
+            turns=self.turns, usage=self.usage, cost=self.cost, answer=self._said, elapsed=round(self.elapsed, 3)
+        )
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    async def open_wait(self, wait: WaitRecord, event: Event) -> None:
+        """Keeps a question, and then asks it."""
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            return self._ledger.open_wait(Opened(fence=self.fence, wait=wait, told=told))
+
+        if await self._teller.keep(work, (event, wait.step)):
+            raise asyncio.CancelledError
+
+    async def park(self, waits: tuple[WaitRecord, ...]) -> RunState:
+        """The run gives its lease back, since it can only wait; `queued` when an answer has come meanwhile."""
+        pending = tuple(Pending(w.id, w.kind, w.call_id, w.tool, w.expires_at) for w in waits)
+        states: list[RunState] = []
+
+        async def work(told: Told) -> None:
+            parked = Parked(
+                run_id=self.run_id, fence=self.fence, progress=self.progress, waits=tuple(w.id for w in waits),
+                told=told,
+            )  # fmt: skip
+            states.append(await self._ledger.park(parked))
+
+        await self._teller.keep(work, (RunWaiting(waits=pending), 0))
+        return states[0]
+
+    # -- the end -----------------------------------------------------------------------------------------------------
 
     async def complete(self, outcome: Outcome, limit: dict[str, Any] | None = None) -> None:
         """Ends the run by itself or by a limit."""
@@ -178,14 +237,10 @@ class Recorder:
         self._break_off("cancelled")
         await self._end(RunCancelled(**self._totals(outcome), reason=reason))
 
-    def abandon(self, error: ErrorInfo) -> None:
-        """Tells the end of a run whose end could not be committed."""
-        self.emit(RunFailed(**self._totals("error"), error=error))
-
     @property
     def ended(self) -> bool:
         """Whether the terminal event has been told."""
-        return self._log.ended
+        return self._teller.log.ended
 
     def _totals(self, outcome: Outcome) -> dict[str, Any]:
         return {"outcome": outcome, "usage": self.usage, "cost": self.cost, "turns": self.turns}
@@ -193,25 +248,35 @@ class Recorder:
     def _break_off(self, status: ResultStatus) -> None:
         """Keeps what an unfinished model turn said: the client has seen it, and will post it back."""
         began, self._open = self._open, None
-        text, self._saying = "".join(self._saying), []
-        if began is None or not text:
+        if began is None or not began.text:
             return
-        self._said.append(text)
         record = StepRecord(
             n=began.step, kind="model", name=began.model, started_at=began.started, ended_at=self.now(), status=status
         )
-        told = MessageCompleted(text=text, usage=Usage(), model=began.model)
-        self._held = _Held(record, Produced(Message("assistant", (Text(text),)), began.step), told)
+        self._said += began.text
+        self._held = began.held(record, Message("assistant", (Text(began.text),)), Usage(), broken=True)
 
     async def _end(self, event: RunEnd, error: ErrorInfo | None = None) -> None:
         """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""
-        held, self._held = self._held, None
-        end = RunEndRecord(
-            run_id=self.run_id, fence=self._fence, state=_STATES[type(event)], outcome=event.outcome,
-            ended_at=self.now(), progress=self._progress(), error=error,
-            steps=(held.record,) if held else (), messages=(held.produced,) if held else (),
-        )  # fmt: skip
-        await carry_out(self._ledger.finish_run(end))
-        if held is not None and held.record.status == "ok":
-            self.emit(held.told, held.record.n)
-        self.emit(event)
+        held = self._held
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            end = RunEndRecord(
+                run_id=self.run_id, fence=self.fence, state=_STATES[type(event)], outcome=event.outcome,
+                ended_at=self.now(), progress=self.progress, error=error,
+                steps=(held.record,) if held else (), messages=(held.produced,) if held else (), told=told,
+            )  # fmt: skip
+            return self._ledger.finish_run(end)
+
+        last = [(held.event, held.record.n)] if held is not None and held.event is not None else []
+        await self._teller.keep(work, *last, (event, 0), deltas=held.deltas if held is not None else ())
+        self._held = None
+        self._teller.rest()
+
+    async def leave(self) -> None:
+        """Keeps what was told, and gives the run's lease back; raises `StoreError`."""
+        self._teller.rest()
+        batch = self._teller.take()
+        if batch is not None:
+            await self._ledger.append_events([batch])
+        await self._ledger.release(self.run_id, self.fence)

@@ -8,14 +8,20 @@ from typing import Any
 
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.core.context import Principal
-from headgate.core.events import Outcome
+from headgate.core.events import EventId, Outcome
 from headgate.core.messages import Message
 from headgate.engine.eventlog import EventLog, Follower
+from headgate.engine.runner import Bell
+from headgate.stores.records import Progress, RunRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a caller wants: the messages it posts, to which agent, and how the run is to be shaped."""
+    """What a caller wants: the messages it posts, to which agent, and how the run is to be shaped.
+
+    With `goes_on` the messages continue the session's conversation; without it they are all of it, as far as the caller
+    is concerned (D2). `timeout` is in seconds, and can only shorten the agent's own.
+    """
 
     principal: Principal
     agent: str
@@ -24,6 +30,13 @@ class Order:
     channel: str | None = None
     profile: str | None = None
     input: dict[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    goes_on: bool = False
+
+    @property
+    def request(self) -> RunRequest:
+        """What of it is kept."""
+        return RunRequest(model=self.model, profile=self.profile, input=self.input, timeout=self.timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,10 @@ class Ending:
 
 @dataclass(eq=False, slots=True)
 class Run:
-    """A run in progress or just ended. It is pinned to `snapshot` and never depends on who listens."""
+    """A run in progress or just ended. It is pinned to `snapshot` and never depends on who listens.
+
+    `fence` is that of the process's lease; `progress` and `steps` are what owners before it did.
+    """
 
     id: str
     order: Order
@@ -45,6 +61,10 @@ class Run:
     choice: ModelChoice
     log: EventLog
     session_id: str = ""
+    fence: int = 1
+    progress: Progress = field(default_factory=Progress)
+    steps: int = 0
+    bell: Bell = field(default_factory=Bell)
     begun: bool = False
     ending: Ending | None = None
     task: asyncio.Task[None] | None = None
@@ -60,16 +80,21 @@ class Run:
         """Whether anybody follows the run."""
         return self.log.watched
 
-    def follow(self) -> Follower:
-        """A follower from the first event on; hand it back with `leave`."""
+    @property
+    def timeout(self) -> float:
+        """Seconds that the run may still go on."""
+        limits = [limit for limit in (self.plan.spec.timeout, self.order.timeout) if limit is not None]
+        return min(limits) - self.progress.elapsed
+
+    def follow(self, after: EventId = (0, 0)) -> Follower:
+        """A follower from the event behind this one on; hand it back with `leave`."""
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
-        return self.log.follow()
+        return self.log.follow(after)
 
-    def leave(self, follower: Follower) -> None:
+    def deserted(self) -> None:
         """One listener fewer; the agent's `on_disconnect` decides what becomes of a run without any."""
-        follower.close()
         rule = self.plan.spec.on_disconnect
         if self.finished or self.watched or rule == "continue":
             return
@@ -78,8 +103,14 @@ class Run:
 
     def cancel(self, ending: Ending) -> None:
         """Asks the run to end; returns at once. The first reason counts."""
-        if self.finished or self.ending is not None:
+        if self.finished or self.ending is not None or self.bell.leaving:
             return
         self.ending = ending
         if self.begun and self.task is not None:  # before that, the task sees `ending` when it begins
+            self.task.cancel()
+
+    def leave(self, *, now: bool) -> None:
+        """Asks the run to leave what is left of it to another owner: after the step that is going on, or `now`."""
+        self.bell.leaving = True
+        if now and self.begun and self.task is not None and self.ending is None:
             self.task.cancel()

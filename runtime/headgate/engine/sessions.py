@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Overloaded
+from headgate.engine.eventlog import EventLog
 from headgate.engine.run import Run
-from headgate.stores.records import Ledger, SessionRecord, new_session_id
+from headgate.stores.port import Ledger
+from headgate.stores.records import SessionRecord, new_session_id
 
 _REMEMBERED = 10_000
 _SWEEP = 60.0
@@ -20,12 +23,13 @@ _SWEEP = 60.0
 
 @dataclass(slots=True)
 class Session:
-    """A live view of one session: its record, its newest run, and the run that is in progress."""
+    """A live view of one session: its record, its newest run, and the run that is in progress here."""
 
     record: SessionRecord
     head_run: str | None
     run: Run | None = None
     opening: bool = False
+    _log: weakref.ref[EventLog] | None = None
 
     @property
     def id(self) -> str:
@@ -34,12 +38,13 @@ class Session:
 
     @property
     def streaming(self) -> bool:
-        """Whether a connection is following the session's run, or is about to."""
-        return self.opening or (self.run is not None and not self.run.finished and self.run.watched)
+        """Whether a connection is following the session's newest run, or is about to."""
+        log = self._log() if self._log is not None else None
+        return self.opening or (log is not None and log.watched and not log.ended)
 
     def begin(self, run: Run) -> None:
-        """The session goes on with this run; it is let go with all its events as soon as it has ended."""
-        self.head_run, self.run = run.id, run
+        """The session goes on with this run; it is let go with all its events as soon as its task has ended."""
+        self.head_run, self.run, self._log = run.id, run, weakref.ref(run.log)
         if run.task is not None:
             run.task.add_done_callback(lambda _: self._forget(run))
 
@@ -80,13 +85,17 @@ class Sessions:
     async def _create(self, principal: Principal, agent: str, now: float, ttl: float) -> Session:
         record = SessionRecord(
             id=new_session_id(), principal=principal.key, key_digest=principal.digest, agent=agent,
-            created_at=float(int(now)), expires_at=float(int(now + ttl)),
+            created_at=float(int(now)), expires_at=float(int(now + ttl)), updated_at=now,
         )  # fmt: skip
         await self._ledger.create_session(record)
         return self._hold(Session(record, None))
 
+    def forget(self, session_id: str) -> None:
+        """The session was closed or deleted: what is known of it is read again."""
+        self._held.pop(session_id, None)
+
     async def find(self, session_id: str) -> Session | None:
-        """The session, or None when the ledger does not know it."""
+        """The session, or None when the ledger does not know it; a closed one too."""
         held = self._held.get(session_id)
         if held is not None:
             self._held.move_to_end(session_id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from headgate.core.errors import Overloaded
 from headgate.engine.eventlog import Follower
-from headgate.engine.run import Run
 
 
 class Streams:
@@ -51,17 +51,20 @@ class Slot:
 
 
 class Subscription:
-    """One connection that follows one run from its first event; closed once, without waiting."""
+    """One connection that follows one run; closed once, without waiting."""
 
-    def __init__(self, run: Run, slot: Slot) -> None:
-        self.run = run
-        self.follower: Follower = run.follow()
+    def __init__(self, run_id: str, follower: Follower, slot: Slot, deserted: Callable[[], None]) -> None:
+        """`deserted` is called when the connection has stopped following."""
+        self.run_id = run_id
+        self.follower = follower
         self._slot = slot
+        self._deserted = deserted
         self._open = True
 
     def close(self) -> None:
         """Stops following; the run goes on as its agent's `on_disconnect` says."""
         if self._open:
             self._open = False
-            self.run.leave(self.follower)
+            self.follower.close()
             self._slot.free()
+            self._deserted()

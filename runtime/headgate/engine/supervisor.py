@@ -1,4 +1,5 @@
-"""The boundary around one run: whatever happens inside, it ends once, and its clients are told."""
+"""The boundary around one run: whatever happens inside, it ends once, or is left to be gone on with, and its clients
+are told."""
 
 from __future__ import annotations
 
@@ -7,22 +8,29 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from headgate.core.context import SessionInfo
 from headgate.core.errors import GatewayError, StoreError
-from headgate.core.events import RunStarted
-from headgate.core.messages import ErrorInfo, Message
+from headgate.core.messages import ErrorInfo
 from headgate.engine.dispatch import Dispatch
+from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
-from headgate.engine.run import Ending, Run
-from headgate.engine.runner import AgentRunner
+from headgate.engine.run import Run
+from headgate.engine.runner import AgentRunner, Start
 from headgate.engine.spill import Spill
-from headgate.stores.records import Ledger
+from headgate.stores.port import Ledger
 
 log = structlog.get_logger("headgate.run")
+
+After = Literal["ended", "waiting", "queued", "left"]
+"""What is to become of a run whose task has stopped: nothing, or somebody has to go on with it: after an answer, at
+once, or later."""
+STOPPING = ErrorInfo("stopping", "the gateway is stopping; the run goes on when it is back", retryable=True)
+_LATER = frozenset({"store_locked", "store_full", "store_readonly", "store_closed", "fenced"})
+"""Why a store cannot keep a run's end either, whatever it is."""
 
 
 class Supervisor:
@@ -34,68 +42,85 @@ class Supervisor:
         self._folder = folder
         self._withdrawn = withdrawn
 
-    async def conduct(self, run: Run, messages: tuple[Message, ...]) -> None:
-        """Supervised boundary: whatever happens in a run ends it with exactly one terminal event."""
-        recorder = Recorder(run.id, self._ledger, run.log)
+    async def conduct(self, run: Run, recorder: Recorder, start: Start) -> After:
+        """Supervised boundary: whatever happens in a run, it ends with exactly one terminal event, or goes on later."""
         run.begun = True
         try:
-            recorder.emit(RunStarted(agent=run.plan.name, revision=run.snapshot.revision, model=run.choice.model))
-            if run.ending is None:
-                await self._run(run, recorder, messages)
-            else:
-                await self._cancelled(run, recorder)
+            if run.ending is not None:
+                return await self._cancelled(run, recorder)
+            return await self._run(run, recorder, start)
         except asyncio.CancelledError:
-            await self._cancelled(run, recorder)
+            return await self._cancelled(run, recorder)
         except Exception as error:  # noqa: BLE001 -- supervised boundary
-            await self._failed(run, recorder, error)
+            return await self._failed(run, recorder, error)
 
-    async def _run(self, run: Run, recorder: Recorder, messages: tuple[Message, ...]) -> None:
-        clock = asyncio.timeout(run.plan.spec.timeout)
+    async def _run(self, run: Run, recorder: Recorder, start: Start) -> After:
+        clock = asyncio.timeout(max(run.timeout, 0.0))
         try:
             with Spill(self._folder, run.snapshot.gateway.limits.spill) as spill:
                 async with clock:
-                    await self._runner(run, recorder, spill).run(messages)
+                    stop = await self._runner(run, recorder, spill).run(start)
         except TimeoutError:
             if not clock.expired():
                 raise
-            reason = f"the run did not end within {run.plan.spec.timeout:g} s"
+            reason = f"the run did not end within {run.progress.elapsed + run.timeout:g} s"
             await recorder.fail(ErrorInfo("run_timeout", reason), "timeout")
+            return "ended"
+        if stop == "waiting" and start.turn is not None:
+            state = await recorder.park(tuple(start.turn.waiting.values()))
+            return "queued" if state == "queued" else "waiting"
+        return await self._left(run, recorder, STOPPING) if stop == "left" else "ended"
 
     def _runner(self, run: Run, recorder: Recorder, spill: Spill) -> AgentRunner:
         order, snapshot = run.order, run.snapshot
         session = SessionInfo(run.session_id, order.principal.team, order.principal.key, order.channel)
+        questions = Questions(run.plan, session, self._ledger, recorder)
         dispatch = Dispatch(
-            run.plan, session, recorder, snapshot.scrub, partial(self._withdrawn, run),
+            run.plan, session, recorder, questions, snapshot.scrub, partial(self._withdrawn, run),
             snapshot.gateway.limits.tool_output, spill,
         )  # fmt: skip
         system = run.plan.prompt.render(_scope(run, session))
-        return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id)
+        return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id, run.bell)
 
-    async def _cancelled(self, run: Run, recorder: Recorder) -> None:
-        ending = run.ending or Ending("the gateway is stopping")
-        await self._conclude(recorder, run, recorder.cancel(ending.reason, ending.outcome))
+    async def _cancelled(self, run: Run, recorder: Recorder) -> After:
+        if run.ending is None:
+            return await self._left(run, recorder, STOPPING)
+        return await self._conclude(run, recorder, recorder.cancel(run.ending.reason, run.ending.outcome))
 
-    async def _failed(self, run: Run, recorder: Recorder, error: Exception) -> None:
+    async def _failed(self, run: Run, recorder: Recorder, error: Exception) -> After:
         info = _explain(error, run)
+        if info.code in _LATER and isinstance(_first(error), StoreError):
+            log.error("run.left", run=run.id, code=info.code, message=info.message)
+            return await self._left(run, recorder, info)
         if info.code == "internal_error":
             log.error("run.crashed", run=run.id, exc_info=error)
         else:
             log.warning("run.failed", run=run.id, agent=run.plan.name, code=info.code, message=info.message)
-        await self._conclude(recorder, run, recorder.fail(info))
+        return await self._conclude(run, recorder, recorder.fail(info))
 
-    async def _conclude(self, recorder: Recorder, run: Run, ending: Coroutine[Any, Any, None]) -> None:
-        """Supervised boundary: an end that cannot be committed is told all the same, or clients would wait for ever."""
+    async def _conclude(self, run: Run, recorder: Recorder, ending: Coroutine[Any, Any, None]) -> After:
+        """Supervised boundary: an end that cannot be committed leaves the run as its last step did."""
         if recorder.ended:
             ending.close()
-            return
+            return "ended"
         try:
             await ending
         except StoreError as error:
             log.error("run.end_not_committed", run=run.id, code=error.code, message=error.message)
-            recorder.abandon(ErrorInfo(error.code, error.message))
+            return await self._left(run, recorder, ErrorInfo(error.code, error.message, error.retryable))
         except Exception as error:
             log.error("run.end_not_committed", run=run.id, exc_info=error)
-            recorder.abandon(_explain(error, run))
+            return await self._left(run, recorder, _explain(error, run))
+        return "ended"
+
+    async def _left(self, run: Run, recorder: Recorder, reason: ErrorInfo) -> After:
+        """The run is as its last committed step says; those who listen are told to come back."""
+        run.log.break_off(reason)
+        try:
+            await recorder.leave()
+        except StoreError as error:
+            log.warning("run.not_released", run=run.id, code=error.code)
+        return "left"
 
 
 def _scope(run: Run, session: SessionInfo) -> dict[str, object]:
@@ -116,10 +141,15 @@ def _scope(run: Run, session: SessionInfo) -> dict[str, object]:
     }
 
 
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def _explain(error: Exception, run: Run) -> ErrorInfo:
     """A failure in words that a client may read."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, GatewayError):
-        return ErrorInfo(error.code, run.snapshot.scrub(error.message), error.retryable)
+    first = _first(error)
+    if isinstance(first, GatewayError):
+        return ErrorInfo(first.code, run.snapshot.scrub(first.message), first.retryable)
     return ErrorInfo("internal_error", "the gateway failed; its log has the details")

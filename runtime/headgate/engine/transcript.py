@@ -42,6 +42,13 @@ def join(conversation: Sequence[Exchange], posted: Sequence[Message]) -> Transcr
     return Transcript(prior, tuple(history), tuple(posted[at:]))
 
 
+def go_on(conversation: Sequence[Exchange], posted: Sequence[Message]) -> Transcript:
+    """The transcript of a run that begins with `posted`, after all that was said in the conversation."""
+    history = [message for each in conversation for message in (*each.posted, *each.produced)]
+    prior = conversation[-1].run_id if conversation else None
+    return Transcript(prior, tuple(history), tuple(posted))
+
+
 def _matched(exchange: Exchange, posted: Sequence[Message], at: int) -> int | None:
     """Where the exchange ends among the posted messages, or None when they do not repeat it."""
     end = at + len(exchange.posted)

@@ -23,7 +23,7 @@ from headgate.server import chat_frames as frames
 from headgate.server.auth import find_principal
 from headgate.server.chat_bodies import Chat, Init, Refused, read
 from headgate.server.edge import Edge
-from headgate.server.stream import EventStream, Keepalive
+from headgate.server.stream import Dialect, EventStream
 from headgate.server.wire import answer, printable
 
 AGENT = "x-headgate-agent"
@@ -100,13 +100,12 @@ async def _stream(edge: Edge, body: Chat, session: Session, principal: Principal
     problem = _unusable(body)
     if problem:
         return _only_error("invalid_request", problem)
-    subscription = await edge.host.converse(order, session)
-    run = subscription.run
+    subscription, run = await edge.host.converse(order, session)
     headers = {**frames.HEADERS, "x-headgate-run": run.id, "x-headgate-revision": run.snapshot.revision}
     if run.choice.demo:
         headers["x-headgate-demo"] = "scripted"
-    heartbeat = Keepalive(edge.keepalive, frames.heartbeat)
-    return EventStream(subscription, frames.encode, headers=headers, keepalive=heartbeat)
+    dialect = Dialect(frames.Frames(edge.seal).encode, frames.broken, frames.heartbeat, edge.keepalive)
+    return EventStream(subscription, dialect, headers=headers)
 
 
 def _unusable(body: Chat) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headgate.core.events import (
+    ApprovalRequested,
     AttemptStarted,
     Custom,
     Event,
+    InputRequested,
     RunCancelled,
     RunCompleted,
     RunFailed,
@@ -20,6 +22,8 @@ from headgate.core.events import (
     ToolOutput,
     ToolStarted,
 )
+from headgate.core.messages import ErrorInfo
+from headgate.server.seal import Seal
 from headgate.server.wire import dump
 
 HEADERS: Mapping[str, str] = {
@@ -57,10 +61,50 @@ def error(code: str, message: str) -> bytes:
     return frame("error", error=f"{code}: {message}")
 
 
-def encode(event: Event) -> bytes:
-    """The frames of one event; empty where the dialect has no word for it."""
-    encoder = _ENCODERS.get(type(event))
-    return encoder(event) if encoder else b""
+def broken(reason: ErrorInfo) -> bytes:
+    """The terminal frame of a stream that ends before its run does: this dialect cannot be resumed."""
+    return error(reason.code, reason.message)
+
+
+class Frames:
+    """Encodes events; `seal` knows the nonces of questions."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    def encode(self, event: Event) -> bytes:
+        """The frames of one event; empty where the dialect has no word for it."""
+        encoder = _ENCODERS.get(type(event))
+        if encoder is not None:
+            return encoder(event)
+        match event:
+            case ApprovalRequested():
+                return self._approval(event)
+            case InputRequested(kind="client_tool"):
+                return self._execute(event)
+        return b""
+
+    def _approval(self, event: ApprovalRequested) -> bytes:
+        return frame(
+            "tool_approval_request",
+            tool_call_id=event.call_id,
+            nonce=self._seal.nonce(event.id),
+            expires_at=int(event.expires_at),
+            tool_name=event.name,
+            tool_input=event.args,
+            resolved_qualifier=event.qualifier,
+        )
+
+    def _execute(self, event: InputRequested) -> bytes:
+        return frame(
+            "tool_execute_request",
+            tool_call_id=event.call_id,
+            nonce=self._seal.nonce(event.id),
+            expires_at=int(event.expires_at),
+            tool_name=event.name,
+            tool_input=event.args,
+            display=None,
+        )
 
 
 def _text(event: TextDelta) -> bytes:

@@ -9,6 +9,7 @@ from headgate.compile.plan import Snapshot
 from headgate.engine.host import Host
 from headgate.engine.reload import Reloader
 from headgate.engine.status import Status
+from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
 
 
@@ -19,6 +20,7 @@ class Edge:
     host: Host
     reloader: Reloader
     tokens: Tokens
+    seal: Seal
     keepalive: float = 15.0
     """Seconds of wall time between keepalive frames of a stream."""
     started: float = field(default_factory=time.time)

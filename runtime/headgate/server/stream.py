@@ -14,35 +14,35 @@ from typing import TYPE_CHECKING
 
 from litestar.response.base import ASGIResponse
 
+from headgate.core.errors import StoreError
 from headgate.core.events import Event
+from headgate.core.messages import ErrorInfo
 from headgate.engine.streams import Subscription
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
-Frame = Callable[[Event], bytes]
-
 
 @dataclass(frozen=True, slots=True)
-class Keepalive:
-    """A frame that shows that the stream is alive, every so many seconds."""
+class Dialect:
+    """How a run is spoken. `event` encodes one event (empty: nothing to say), `broken` why the stream ends before the
+    run does, `alive` shows every `keepalive` seconds that the stream is alive."""
 
-    seconds: float
-    frame: Callable[[], bytes]
+    event: Callable[[Event], bytes]
+    broken: Callable[[ErrorInfo], bytes]
+    alive: Callable[[], bytes]
+    keepalive: float
 
 
 class EventStream(ASGIResponse):
-    """Streams one run to one client. `frame` encodes an event for the dialect (empty: nothing to say)."""
+    """Streams one run to one client."""
 
     _should_set_content_length = False
 
-    def __init__(
-        self, subscription: Subscription, frame: Frame, *, headers: Mapping[str, str], keepalive: Keepalive
-    ) -> None:
+    def __init__(self, subscription: Subscription, dialect: Dialect, *, headers: Mapping[str, str]) -> None:
         super().__init__(headers=dict(headers), media_type="text/event-stream")
         self._subscription = subscription
-        self._frame = frame
-        self._keepalive = keepalive
+        self._dialect = dialect
         self._gone = False
         self._due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -61,17 +61,27 @@ class EventStream(ASGIResponse):
             self._subscription.close()
 
     async def _send_all(self, send: Send) -> None:
-        follower = self._subscription.follower
         while not self._gone:
-            body = b"".join(map(self._frame, await follower.batch()))
-            ended = follower.drained
-            if self._due and not ended:
-                self._due = False
-                body += self._keepalive.frame()
+            body, ended = await self._next()
             if body or ended:
                 await send({"type": "http.response.body", "body": body, "more_body": not ended})
             if ended:
                 return
+
+    async def _next(self) -> tuple[bytes, bool]:
+        """What is to be sent now, and whether it is the last."""
+        follower = self._subscription.follower
+        try:
+            body = b"".join(map(self._dialect.event, await follower.batch()))
+        except StoreError as error:
+            return self._dialect.broken(ErrorInfo(error.code, error.message, error.retryable)), True
+        reason = follower.log.broken
+        if follower.drained:
+            return body + (self._dialect.broken(reason) if reason is not None else b""), True
+        if self._due:
+            self._due = False
+            body += self._dialect.alive()
+        return body, False
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -80,7 +90,7 @@ class EventStream(ASGIResponse):
         self._subscription.follower.wake()
 
     def _arm(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._keepalive.seconds, self._beat)
+        self._timer = asyncio.get_running_loop().call_later(self._dialect.keepalive, self._beat)
 
     def _beat(self) -> None:
         self._due = True

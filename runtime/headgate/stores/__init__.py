@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from headgate.core.errors import ConfigError
-from headgate.stores.records import Ledger
+from headgate.stores.port import Ledger
 from headgate.stores.sql.ledger import SqlLedger
 from headgate.stores.sql.sqlite import open_sqlite
 

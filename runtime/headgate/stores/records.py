@@ -1,18 +1,20 @@
-"""What the ledger keeps (D1, D2, D7), as immutable records, and the port that every back-end of it fulfils.
+"""What the ledger keeps of sessions, runs and steps (D1, D2, D7), as immutable records.
 
 Times are epoch seconds, costs US dollars. Text comes back as it was written, except that lone surrogates and NUL
-characters, which no database takes, become U+FFFD.
+characters, which no database takes, become U+FFFD. What a run waits for is in `waits`, the port in `port`.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
 from headgate.core.events import Outcome, RunState
 from headgate.core.messages import ErrorInfo, Message, ResultStatus, ToolResult, Usage
+from headgate.stores.told import Told
+from headgate.stores.waits import WaitRecord
 
 SessionState = Literal["open", "closed"]
 StepKind = Literal["model", "tool"]
@@ -33,6 +35,8 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A principal's conversation: the chain of `prior_run` links that begins at `head_run`.
 
     `principal` is the name of the key that owns it, `key_digest` the digest of that key when the session was made.
+    `expires_at` is when its token ends. `updated_at` is when its newest run began, `parent` the session that it was
+    forked from.
     """
 
     id: str
@@ -43,22 +47,37 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
     head_run: str | None = None
     state: SessionState = "open"
+    updated_at: float = 0.0
+    parent: str | None = None
+
+
+class SessionSummary(msgspec.Struct, frozen=True):
+    """A session and how much was said in it: its own runs, and their messages."""
+
+    session: SessionRecord
+    runs: int
+    messages: int
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """What a run has used and said so far: totals since its start, not what one step added.
 
     `answer` is all the text that the client was sent, by which an exchange is recognised when it is posted back.
+    `elapsed` is in seconds, and does not count what the run waited for people.
     """
 
     turns: int = 0
     usage: Usage = Usage()
     cost: float = 0.0
     answer: str = ""
+    elapsed: float = 0.0
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One model turn or one tool call; `n` counts from 1 within the run and names the step for good."""
+    """One model turn or one tool call; `n` counts from 1 within the run and names the step for good.
+
+    The calls of a turn have the numbers after that of the turn, in the model's order.
+    """
 
     n: int
     kind: StepKind
@@ -80,12 +99,25 @@ class Produced(msgspec.Struct, frozen=True):
     step: int
 
 
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the caller wanted the run to be shaped: what is needed beside the messages to go on with it elsewhere.
+
+    `timeout` is in seconds.
+    """
+
+    model: str | None = None
+    profile: str | None = None
+    input: dict[str, Any] = {}
+    timeout: float | None = None
+
+
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run to begin: `messages` are those that the client posted for it, `prior_run` the run that it continues."""
 
     id: str
     agent: str
     principal: str
+    key_digest: str
     team: str
     revision: str
     model: str
@@ -94,20 +126,27 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     prior_run: str | None = None
     channel: str | None = None
+    request: RunRequest = RunRequest()
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as the ledger knows it; `fence` counts its owners, and only the newest may write."""
+    """A run as the ledger knows it; `fence` counts its owners, and only the newest may write.
+
+    A `queued` run waits to be claimed, a `waiting` one for an answer; neither has an owner. A `running` one whose lease
+    is over, or that has none, is one that its owner left.
+    """
 
     id: str
     session_id: str | None
     prior_run: str | None
     agent: str
     principal: str
+    key_digest: str
     team: str
     revision: str
     model: str
     channel: str | None
+    request: RunRequest
     state: RunState
     outcome: Outcome | None
     error: ErrorInfo | None
@@ -118,19 +157,50 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     cost: float
     answer: str
+    elapsed: float
     created_at: float
     started_at: float | None
     ended_at: float | None
 
 
+class Lease(msgspec.Struct, frozen=True):
+    """Who owns a run, and for how many seconds from now, on the database's clock."""
+
+    owner: str
+    seconds: float
+
+
 class StepCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """Steps that are done, the messages they produced in order, and the run's progress after them."""
+    """Steps that are done, the messages they produced in order, the run's progress after them, and what was told."""
 
     run_id: str
     fence: int
     progress: Progress
     steps: tuple[StepRecord, ...] = ()
     messages: tuple[Produced, ...] = ()
+    told: Told = Told()
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool call that is about to begin and must not be made twice: kept until its step is."""
+
+    run_id: str
+    fence: int
+    step: int
+    call_id: str
+    tool: str
+    at: float
+    told: Told = Told()
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that gives its lease back because it can only wait; `waits` are the ids of those that it knows pending."""
+
+    run_id: str
+    fence: int
+    progress: Progress
+    waits: tuple[str, ...]
+    told: Told = Told()
 
 
 class RunEndRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +215,7 @@ class RunEndRecord(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     steps: tuple[StepRecord, ...] = ()
     messages: tuple[Produced, ...] = ()
+    told: Told = Told()
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,63 +228,65 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     produced: tuple[Message, ...]
 
 
-class Ledger(Protocol):
-    """The durable record of sessions, runs, steps and messages.
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is needed to go on with a run: `conversation` ends with the run itself.
 
-    Every method is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with the code
-    `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is referred
-    to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is gone. When the awaiting
-    task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot know which.
+    `steps` are its committed steps from the newest model turn on. `begun` has the time of the newest intent of each
+    step that has one and no record, `started` are those whose `tool.started` is in the log; both from the newest model
+    turn on. `resolved` are the waits whose `approval.resolved` is in the log, `waits` all that the run ever waited for.
     """
 
-    async def create_session(self, session: SessionRecord, /) -> None:
-        """Keeps a new session."""
-        ...
+    run: RunRecord
+    conversation: tuple[Exchange, ...]
+    steps: tuple[StepRecord, ...] = ()
+    begun: dict[int, float] = {}
+    started: frozenset[int] = frozenset()
+    resolved: frozenset[str] = frozenset()
+    waits: tuple[WaitRecord, ...] = ()
 
-    async def session(self, session_id: str, /) -> SessionRecord | None:
-        """The session, expired and closed ones too, or None."""
-        ...
 
-    async def count_sessions(self, principal: str, now: float, /) -> int:
-        """How many open sessions of the principal have not expired."""
-        ...
+Cursor = tuple[float, str]
+"""`created_at` and id of the last record of a page: the next one begins behind it, newest first."""
 
-    async def sweep_sessions(self, now: float, /) -> int:
-        """Deletes the expired sessions that never had a run; returns how many there were."""
-        ...
 
-    async def create_run(self, new: NewRun, /) -> None:
-        """Begins a run, running and with fence 1, and makes it the head of its session if it has one."""
-        ...
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs are listed; None does not matter."""
 
-    async def conversation(self, session_id: str, /) -> tuple[Exchange, ...]:
-        """The exchanges that lead to the session's head run, oldest first; empty for an unknown session."""
-        ...
+    principal: str | None = None
+    agent: str | None = None
+    session_id: str | None = None
+    state: RunState | None = None
+    after: Cursor | None = None
+    limit: int = 50
 
-    async def commit_step(self, commit: StepCommit, /) -> None:
-        """Keeps finished steps; raises `StoreError` with code `fenced` unless the run is running under this fence."""
-        ...
 
-    async def finish_run(self, end: RunEndRecord, /) -> None:
-        """Ends a run, once; raises `StoreError` with code `fenced` unless the run is running under this fence."""
-        ...
+class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sessions are listed; None does not matter."""
 
-    async def run(self, run_id: str, /) -> RunRecord | None:
-        """The run, or None."""
-        ...
+    principal: str | None = None
+    agent: str | None = None
+    state: SessionState | None = None
+    after: Cursor | None = None
+    limit: int = 50
 
-    async def steps(self, run_id: str, /) -> tuple[StepRecord, ...]:
-        """The committed steps of a run, in order."""
-        ...
 
-    async def interrupt_runs(self, now: float, /) -> int:
-        """Fails, with error code `interrupted`, the runs that a dead process left running; returns how many."""
-        ...
+class Cutoffs(msgspec.Struct, frozen=True, kw_only=True):
+    """What is older than these times, in epoch seconds, is swept; None keeps it for ever.
 
-    async def ping(self) -> None:
-        """Returns when the ledger answers."""
-        ...
+    `events`: the log of ended runs. `runs`: ended runs of no session, and the steps of those that have one. `sessions`:
+    sessions that were last used then, with their runs.
+    """
 
-    async def close(self) -> None:
-        """Finishes what was asked before and releases everything; closing again does nothing."""
-        ...
+    events: float | None = None
+    runs: float | None = None
+    sessions: float | None = None
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows a sweep removed; `more` when the limit ended it."""
+
+    events: int = 0
+    runs: int = 0
+    steps: int = 0
+    sessions: int = 0
+    more: bool = False

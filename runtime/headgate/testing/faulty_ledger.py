@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, cast
 
 from headgate.core.errors import StoreError
-from headgate.stores.records import Ledger
+from headgate.stores.port import Ledger
 
 
 class FaultyLedger:

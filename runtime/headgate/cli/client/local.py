@@ -36,7 +36,7 @@ async def open_local(target: Target) -> AsyncIterator[LocalClient]:
     if not place.tree.is_dir():
         raise ConfigError(f"there is no folder {place.tree}", hint="name the tree with --tree, or a server with --url")
     # Not watched: an edit becomes live between two turns, and never cancels one of a caller that no key stands for.
-    async with open_gateway(place, watch=False) as gateway:
+    async with open_gateway(place, watch=False, guest=OPERATOR) as gateway:
         output.scrub = lambda text: gateway.snapshot.scrub(text)
         client = LocalClient(gateway, target)
         client.require()
@@ -96,7 +96,7 @@ class LocalClient:
             limit = self._gateway.snapshot.gateway.server.limits.sessions
             self._session = await self._gateway.edge.host.sessions.open(principal, self.agent, ttl=_TTL, limit=limit)
         run = self._run = await self._gateway.edge.host.submit(self._order(principal, messages), self._session)
-        follower = run.follow()
+        follower = run.log.follow()
         try:
             self._pass_on(run)
             while not follower.drained:
@@ -104,7 +104,8 @@ class LocalClient:
                     yield event
         finally:
             self._run = None
-            run.leave(follower)
+            follower.close()
+            run.cancel(Ending("the command has ended"))
 
     def _pass_on(self, run: Run) -> None:
         """Ends a run that was cancelled while it was being had."""

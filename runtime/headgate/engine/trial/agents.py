@@ -19,7 +19,8 @@ from headgate.core.ports import ModelEvent, ModelRequest, Provider, Tool
 from headgate.engine.host import Host
 from headgate.engine.run import Order
 from headgate.engine.trial.bench import Bench, is_safe
-from headgate.engine.trial.ledger import Unkept
+from headgate.engine.trial.consent import Consent
+from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.mocks import Mocks
 from headgate.engine.trial.story import Story
 from headgate.engine.trial.verdict import Failure, cannot_run
@@ -58,7 +59,7 @@ class _Trial:
         """Runs the test and judges what came of it."""
         safe = frozenset(name for name, tool in self.tools.items() if is_safe(tool))
         mocks = Mocks(self.test.mocks, safe)
-        host = Host(Unkept(), self._snapshot(mocks))
+        host = Host(unkept(), self._snapshot(mocks))
         try:
             run = await host.submit(self._order())
             done = run.task is None or bool((await asyncio.wait([run.task], timeout=self.test.timeout))[0])
@@ -92,7 +93,9 @@ class _Trial:
         draft = _alone(self.bench.draft, self.source)
         providers: dict[str, Provider] = dict.fromkeys(draft.providers, scripted)
         plan = fold_agents(draft, providers, self.tools)[self.source.name]
-        return replace(plan, choice=self._overheard(plan.choice), tools=mocks.over(plan.tools))
+        return replace(
+            plan, choice=self._overheard(plan.choice), tools=mocks.over(plan.tools), approvals=Consent(plan.approvals)
+        )
 
     def _overheard(self, choice: ModelChoice) -> ModelChoice:
         """The choice, whose prompts are kept."""

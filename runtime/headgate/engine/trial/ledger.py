@@ -2,54 +2,37 @@
 
 from __future__ import annotations
 
-from headgate.stores.records import Exchange, NewRun, RunEndRecord, RunRecord, SessionRecord, StepCommit, StepRecord
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from headgate.stores.port import Ledger
+from headgate.stores.records import Swept
+
+_ANSWERS: dict[str, Any] = {
+    "session": None, "sessions": (), "count_sessions": 0, "sweep_sessions": 0, "close_session": False,
+    "delete_session": False, "conversation": (), "run": None, "runs": (), "steps": (), "load": None, "events": (),
+    "claim": (), "claim_run": None, "renew": 0, "release_all": 0, "park": "waiting", "wait": None, "waits": (),
+    "count_waits": 0, "answer": None, "expire_waits": 0, "next_expiry": None, "grants": (), "revoke_grants": 0,
+    "sweep": Swept(), "size": 0, "create_session": None, "create_run": None, "commit_step": None, "begin_call": None,
+    "append_events": None, "finish_run": None, "release": None, "open_wait": None, "backup": None, "ping": None,
+    "close": None,
+}  # fmt: skip
+"""What each method of the port answers: every write succeeds and is forgotten, so there is nothing to read."""
 
 
-class Unkept:
-    """Fulfils the port `Ledger`; every write succeeds and is forgotten."""
+class _Unkept:
+    """Answers every method of the port from `_ANSWERS`."""
 
-    async def create_session(self, _session: SessionRecord, /) -> None:
-        """Forgets the session."""
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        if method not in _ANSWERS:
+            raise AttributeError(method)
 
-    async def session(self, _session_id: str, /) -> SessionRecord | None:
-        """None."""
-        return None
+        async def answer(*_args: object) -> Any:
+            return _ANSWERS[method]
 
-    async def count_sessions(self, _principal: str, _now: float, /) -> int:
-        """None at all."""
-        return 0
+        return answer
 
-    async def sweep_sessions(self, _now: float, /) -> int:
-        """There is nothing to sweep."""
-        return 0
 
-    async def create_run(self, _new: NewRun, /) -> None:
-        """Forgets the run."""
-
-    async def conversation(self, _session_id: str, /) -> tuple[Exchange, ...]:
-        """No exchange."""
-        return ()
-
-    async def commit_step(self, _commit: StepCommit, /) -> None:
-        """Forgets the steps."""
-
-    async def finish_run(self, _end: RunEndRecord, /) -> None:
-        """Forgets the end."""
-
-    async def run(self, _run_id: str, /) -> RunRecord | None:
-        """None."""
-        return None
-
-    async def steps(self, _run_id: str, /) -> tuple[StepRecord, ...]:
-        """No step."""
-        return ()
-
-    async def interrupt_runs(self, _now: float, /) -> int:
-        """There is nothing to interrupt."""
-        return 0
-
-    async def ping(self) -> None:
-        """Always there."""
-
-    async def close(self) -> None:
-        """Holds nothing."""
+def unkept() -> Ledger:
+    """A ledger that forgets."""
+    return cast("Ledger", _Unkept())

@@ -31,8 +31,8 @@ class Mocks:
 
     def _over(self, name: str, tool: BoundTool) -> BoundTool:
         if name not in self.results:
-            return tool if name in self.safe else replace(tool, call=self._refuse)
-        return replace(tool, call=self._answer)
+            return tool if name in self.safe else replace(tool, call=self._refuse, receive=None)
+        return replace(tool, call=self._answer, receive=None)
 
     @property
     def _refuse(self) -> ToolNext:

@@ -21,13 +21,16 @@ from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelRequest, Tool
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.eventlog import EventLog
+from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
+from headgate.engine.teller import Teller
 from headgate.engine.trial.bench import Bench, is_safe, token_url
 from headgate.engine.trial.canned import Stage, Wire
 from headgate.engine.trial.compare import judge
-from headgate.engine.trial.ledger import Unkept
+from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.verdict import Failure, cannot_run, cut, shown
+from headgate.engine.turn import CallState
 from headgate.tools.command.invocation import Invocation
 from headgate.tools.command.spec import CommandTest
 from headgate.tools.content import is_json, media_type
@@ -87,15 +90,17 @@ async def _called(bench: Bench, tool: Tool, test: ToolTest) -> ToolResult | None
     gateway = bench.draft.gateway
     limit = gateway.limits.tool_output if gateway else 256 << 10
     name = tool.definition.name
-    recorder = Recorder("test", Unkept(), EventLog())
-    session = SessionInfo("test", "test", "test")
+    ledger, plan, session = unkept(), _plan(tool), SessionInfo("", "test", "test")
+    recorder = Recorder(ledger, Teller("test", EventLog(), 1, None))
+    questions = Questions(plan, session, ledger, recorder)
     with Spill(None, 0) as spill:
-        door = Dispatch(_plan(tool), session, recorder, bench.scrub, lambda _tool: None, limit, spill)
+        door = Dispatch(plan, session, recorder, questions, bench.scrub, lambda _tool: None, limit, spill)
         try:
             async with asyncio.timeout(test.timeout):
-                return await door.call(ToolCall("call_test", name, dict(test.args)), 1, cut=False)
+                done = await door.call(ToolCall("call_test", name, dict(test.args)), CallState(1), cut=False)
         except TimeoutError:
             return None
+        return done if isinstance(done, ToolResult) else None
 
 
 def _plan(tool: Tool) -> AgentPlan:

@@ -1,0 +1,46 @@
+"""Whether an order may become a run, and as which plan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
+from headgate.core.context import Principal
+from headgate.core.errors import Invalid, NotFound, Overloaded, Unavailable
+from headgate.engine.run import Order, Run
+
+SCOPE = "chat"
+"""What a principal needs to have runs."""
+
+
+def admit(snapshot: Snapshot, order: Order, running: Collection[Run]) -> None:
+    """Raises `Unavailable` or `Overloaded` when one run more were too many."""
+    limit = snapshot.gateway.server.limits.runs
+    if len(running) >= limit:
+        raise Unavailable(f"{limit} runs are in progress already", code="too_many_runs", details={"retry_after": 1})
+    key, limit = order.principal.key, snapshot.gateway.limits.runs_per_key
+    if sum(run.order.principal.key == key for run in running) >= limit:
+        raise Overloaded(
+            f"key {key!r} has {limit} runs in progress already", code="too_many_runs", details={"retry_after": 1}
+        )
+
+
+def planned(snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
+    """The plan as this order gets it, and the model; raises `RequestError`."""
+    plan = snapshot.agents.get(order.agent)
+    if plan is None or not order.principal.sees_agent(order.agent):
+        raise NotFound(f"there is no agent {order.agent!r}", code="agent_not_found")
+    if order.profile is not None and order.profile not in plan.spec.profiles:
+        raise Invalid(f"agent {order.agent!r} has no profile {order.profile!r}", code="invalid_profile")
+    wrong = plan.input_violations(order.input) if plan.input_violations else []
+    if wrong:
+        raise Invalid("context.input does not match the agent's input", details={"errors": wrong})
+    choice = plan.models.get(order.model) if order.model is not None else plan.choice
+    if choice is None:
+        raise Invalid(f"Invalid model: {order.model}", code="invalid_model")
+    return plan.shaped(order.principal, order.channel, order.profile or order.principal.profile), choice
+
+
+def still_may(live: Principal | None, principal: Principal, agent: str) -> bool:
+    """Whether who the live revision knows under the principal's digest may still have its runs of the agent."""
+    return live is not None and live.key == principal.key and live.sees_agent(agent) and live.allows(SCOPE)

@@ -1,0 +1,60 @@
+"""Going on with runs that the ledger has and nobody is at work on."""
+
+from __future__ import annotations
+
+import structlog
+
+from headgate.core.errors import RequestError, StoreError
+from headgate.engine.admission import planned, still_may
+from headgate.engine.host import REVOKED, Host
+from headgate.engine.resume import progress_of, reason_of, starting_point, steps_of
+from headgate.engine.run import Ending, Order, Run
+from headgate.stores.records import Resumption, RunRecord
+
+log = structlog.get_logger("headgate.adoption")
+
+
+async def adopt(host: Host, record: RunRecord) -> None:
+    """Goes on with a run that was claimed for this process; one that may not go on any more is ended."""
+    try:
+        found = await host.ledger.load(record.id)
+        if found is not None and record.id not in host.runs:
+            await _adopt(host, found)
+    except StoreError as error:
+        log.warning("run.not_adopted", run=record.id, code=error.code, message=error.message)
+        host.left.setdefault(record.id, None)
+
+
+async def _adopt(host: Host, found: Resumption) -> None:
+    record, ending = found.run, host.left.pop(found.run.id, None)
+    principal = host.principal(record.key_digest)
+    if principal is None or principal.key != record.principal or not still_may(principal, principal, record.agent):
+        await host.end(record, REVOKED)
+        return
+    order = Order(
+        principal, record.agent, (), record.request.model, record.channel, record.request.profile,
+        record.request.input, record.request.timeout,
+    )  # fmt: skip
+    try:
+        plan, choice = planned(host.snapshot, order)
+    except RequestError as error:
+        await host.end(record, Ending(f"the run cannot go on: {error.message}", "revoked"))
+        return
+    start = starting_point(found)
+    run = Run(
+        record.id, order, host.snapshot.acquire(), plan, choice, host.logs.claimed(record), record.session_id or "",
+        fence=record.fence, progress=progress_of(record), steps=steps_of(found, start), ending=ending,
+    )  # fmt: skip
+    host.hold(run)
+    recorder = host.recorder(run)
+    recorder.emit(reason_of(found, start))
+    host.start(run, recorder, start)
+    await _rejoin(host, run)
+    run.deserted()
+
+
+async def _rejoin(host: Host, run: Run) -> None:
+    """The session is busy with the run again."""
+    session = await host.sessions.find(run.session_id) if run.session_id else None
+    if session is not None and session.head_run == run.id:
+        session.begin(run)

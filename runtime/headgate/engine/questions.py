@@ -1,0 +1,189 @@
+"""What a call has to ask before it is made, and what the answers mean: approvals, front ends, unknown outcomes.
+
+A question is a row in the ledger. The run need not be there for the answer: whoever goes on with it comes by here
+again and finds the row settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate.compile.approvals import Policy, Ruling
+from headgate.compile.plan import AgentPlan, BoundTool
+from headgate.core.context import SessionInfo
+from headgate.core.events import ApprovalRequested, ApprovalResolved, InputRequested, WaitKind
+from headgate.core.messages import ToolCall, ToolResult, failed
+from headgate.engine.recorder import Recorder
+from headgate.engine.turn import CallState
+from headgate.stores.port import Ledger
+from headgate.stores.waits import Answer, WaitRecord, new_wait_id
+
+UNKNOWN_TIMEOUT = 24 * 3600.0
+"""Seconds that a question about an unknown outcome stands when no policy says how long; then the model is told."""
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Asks on behalf of one run. Every method returns a wait that is pending, a result that ends the call, or None:
+    the call may go on."""
+
+    plan: AgentPlan
+    session: SessionInfo
+    ledger: Ledger
+    recorder: Recorder
+
+    async def permission(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
+        """Whether the policies allow the call; the stricter of what they say now and said before counts."""
+        ruling = self.plan.approvals.ruling(tool.definition, call.args or {})
+        asked = state.waits.get("approval")
+        if ruling.decide == "deny":
+            if asked is not None and asked.state == "pending":
+                await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=self.recorder.now()))
+                self._resolved(replace(asked, state="cancelled"), state, call)
+            return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
+        if asked is not None:
+            return self._settled(asked, state, call)
+        if ruling.decide == "allow" or ruling.policy is None or await self._granted(call, ruling.policy):
+            return None
+        return await self._ask(call, tool, state, ruling.policy)
+
+    async def front_end(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
+        """The result of a tool that the caller's front end executes; None for every other tool."""
+        if tool.receive is None:
+            return None
+        asked = state.waits.get("client_tool")
+        if asked is None:
+            return await self._request("client_tool", call, state, tool.timeout)
+        if asked.state == "pending":
+            return asked
+        if asked.state == "answered" and asked.result is not None:
+            return asked.result if asked.result.error else tool.receive(asked.result.structured)
+        return failed("tool_timeout", f"{call.name} was not answered in time", status="expired")
+
+    async def outcome(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
+        """What became of a call that was begun and cut off, and must not be made twice silently; None: make it."""
+        if state.begun is None:
+            return None
+        asked = state.waits.get("unknown_outcome")
+        if asked is None or (asked.resolved_at or asked.created_at) < state.begun:  # that one was about an earlier try
+            how, policy = self.plan.approvals.unknown_outcome(tool.definition)
+            if how == "tell_model":
+                return _unknown(call)
+            return await self._request(
+                "unknown_outcome", call, state, policy.timeout if policy else UNKNOWN_TIMEOUT, policy
+            )
+        if asked.state == "pending":
+            return asked
+        return _told(asked, call) if asked.state == "answered" else _unknown(call)
+
+    def _settled(self, asked: WaitRecord, state: CallState, call: ToolCall) -> WaitRecord | ToolResult | None:
+        if asked.state == "pending":
+            return asked
+        reason = self._resolved(asked, state, call)
+        if asked.state == "approved":
+            return None if asked.args_hash == args_hash(call.args) else _changed(call)
+        if asked.state == "denied":
+            said = f"a person denied {call.name}" + (f": {reason}" if reason else "")
+            return failed("user_denied", said, status="denied")
+        return failed("approval_timeout", f"nobody approved {call.name} in time", status="expired")
+
+    def _resolved(self, asked: WaitRecord, state: CallState, call: ToolCall) -> str:
+        """Tells, once, that the question is settled; returns why it was."""
+        vote = asked.votes[-1] if asked.votes else None
+        by, reason = (vote.by, vote.reason) if vote else ("", "")
+        if asked.id not in state.resolved:
+            state.resolved |= {asked.id}
+            event = ApprovalResolved(
+                id=asked.id, call_id=call.id, name=call.name, state=asked.state, by=by, reason=reason
+            )
+            self.recorder.emit(event, state.step)
+        return reason
+
+    async def _granted(self, call: ToolCall, policy: Policy) -> bool:
+        """Whether an approval of this session is remembered for the call."""
+        if not policy.remember or not self.session.id:
+            return False
+        held = await self.ledger.grants(self.session.id)
+        return any(grant.policy == policy.name and grant.tool == call.name for grant in held)
+
+    async def _ask(self, call: ToolCall, tool: BoundTool, state: CallState, policy: Policy) -> WaitRecord:
+        shown = _shown(tool.definition.input_schema, call.args or {})
+        wait = self._wait("approval", call, state, policy.timeout, policy, shown)
+        event = ApprovalRequested(
+            id=wait.id, call_id=call.id, name=call.name, args=wait.args, args_hash=wait.args_hash, policy=policy.name,
+            expires_at=wait.expires_at, approvers=wait.approvers, quorum=wait.quorum, qualifier=wait.qualifier,
+            shown=shown,
+        )  # fmt: skip
+        await self.recorder.open_wait(wait, event)
+        return wait
+
+    async def _request(
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
+    ) -> WaitRecord:
+        wait = self._wait(kind, call, state, timeout, policy)
+        event = InputRequested(
+            id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
+        )
+        await self.recorder.open_wait(wait, event)
+        return wait
+
+    def _wait(
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None,
+        shown: tuple[dict[str, Any], ...] = (),
+    ) -> WaitRecord:  # fmt: skip
+        now = self.recorder.now()
+        wait = WaitRecord(
+            id=new_wait_id(), run_id=self.recorder.run_id, session_id=self.session.id or None, step=state.step,
+            call_id=call.id, kind=kind, tool=call.name, args=call.args or {}, args_hash=args_hash(call.args),
+            agent=self.plan.name, principal=self.session.key, team=self.session.team, created_at=now,
+            expires_at=now + timeout, policy=policy.name if policy else None,
+            approvers=policy.approvers if policy else (), quorum=policy.quorum if policy else 1, shown=shown,
+            may_remember=policy.remember if policy else False,
+        )  # fmt: skip
+        state.waits[kind] = wait
+        return wait
+
+
+def args_hash(args: Mapping[str, Any] | None) -> str:
+    """The SHA-256 of the arguments, whatever the order of their keys."""
+    return sha256(_canonical(args or {})).hexdigest()
+
+
+def _shown(schema: Mapping[str, Any], args: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The arguments with the labels of the manifest, so that no text of the model's tells people what they approve."""
+    properties = schema.get("properties", {})
+    known = {name: each for name, each in properties.items() if isinstance(each, dict)}
+    return tuple({"label": known.get(name, {}).get("title", name), "value": value} for name, value in args.items())
+
+
+def _name(ruling: Ruling) -> str:
+    return ruling.policy.name if ruling.policy else ""
+
+
+def _unknown(call: ToolCall) -> ToolResult:
+    said = f"{call.name} was interrupted, and whether it took effect is not known; find out before you call it again"
+    return failed("outcome_unknown", said, status="unknown")
+
+
+def _changed(call: ToolCall) -> ToolResult:
+    return failed("policy_denied", f"the arguments of {call.name} are not those that were approved", status="denied")
+
+
+def _told(asked: WaitRecord, call: ToolCall) -> ToolResult | None:
+    """What a person says that became of the call; None: it shall be made again."""
+    vote = asked.votes[-1] if asked.votes else None
+    if vote is not None and vote.decision == "retry":
+        return None
+    reason = vote.reason if vote else ""
+    if vote is not None and vote.decision == "failed":
+        return failed("tool_error", reason or f"{call.name} was interrupted and did not take effect")
+    return asked.result or ToolResult(
+        structured={"outcome": "done", "note": reason or "a person says that it was done"}
+    )

@@ -1,0 +1,39 @@
+"""The live snapshot and those that it replaced, which go when their last run has ended, or when their time is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from headgate.compile.plan import Snapshot
+
+
+class Revisions:
+    """`overdue` is called with a retired snapshot whose runs have had their time."""
+
+    def __init__(self, live: Snapshot, overdue: Callable[[Snapshot], None]) -> None:
+        self.live = live
+        self._overdue = overdue
+        self._draining: dict[Snapshot, asyncio.TimerHandle] = {}
+        self._closing: list[Snapshot] = []
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Makes the snapshot the live one and retires the one before; never waits."""
+        old, self.live = self.live, snapshot
+        if old is not snapshot:
+            self._retire(old, snapshot.gateway.reload.drain)
+
+    def _retire(self, old: Snapshot, drain: float) -> None:
+        self._draining = {each: timer for each, timer in self._draining.items() if each.leases > 0}
+        if old.leases > 0:
+            self._draining[old] = asyncio.get_running_loop().call_later(drain, self._overdue, old)
+        self._closing = [each for each in (*self._closing, old) if not each.gone]
+        old.retire()
+
+    async def close(self) -> None:
+        """Retires the live one too, and waits until everything is closed."""
+        for timer in self._draining.values():
+            timer.cancel()
+        self.live.retire()
+        for snapshot in (*self._closing, self.live):
+            await snapshot.closed()

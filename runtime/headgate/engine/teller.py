@@ -1,0 +1,106 @@
+"""How a run speaks: events are stamped, told to those who follow, and kept in the ledger.
+
+What is told at once is kept a moment later by the flusher, or with the next transaction of the run, whichever comes
+first. What belongs to a transaction is told when that is kept, and everything that came after it waits so long: the
+ledger's order is the order in which the world hears it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from headgate.core.events import Delta, Event
+from headgate.engine.eventlog import EventLog
+from headgate.engine.flusher import Flusher
+from headgate.engine.unbroken import carry_out
+from headgate.stores.told import Batch, Told
+
+E = TypeVar("E", bound=Event)
+
+
+class Teller:
+    """The voice of one run under one fence."""
+
+    def __init__(
+        self, run_id: str, log: EventLog, fence: int, flusher: Flusher | None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.run_id = run_id
+        self.fence = fence
+        self.log = log
+        self.clock = clock
+        self._flusher = flusher
+        self._n = 0
+        self._unsaved: list[Event] = []
+        self._touched = False
+
+    def tell(self, event: E, step: int) -> E:
+        """Tells an event, and has it kept soon."""
+        self.log.append(self._stamped(event, step))
+        self._unsaved.append(event)
+        if not self._touched:
+            self._touch()
+        return event
+
+    def _stamped(self, event: E, step: int) -> E:
+        self._n += 1
+        event.run, event.step, event.fence, event.n, event.at = self.run_id, step, self.fence, self._n, self.clock()
+        return event
+
+    async def keep(
+        self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
+        deltas: tuple[Delta, ...] = (),
+    ) -> bool:  # fmt: skip
+        """Runs one transaction, and then tells its events; what was told before and is not kept yet goes with it.
+
+        `deltas` are those that one of the events stands for. Returns whether the caller was cancelled meanwhile; when
+        nothing was kept nothing is told.
+        """
+        places = [self.log.hold(self._stamped(event, step)) for event, step in events]
+        before, self._unsaved = self._unsaved, []
+        replaced = {delta.n for delta in deltas}
+        rest = [event for event in before if event.n not in replaced] if replaced else before
+        try:
+            cancelled = await carry_out(work(Told((*rest, *(event for event, _ in events)), deltas)))
+        except BaseException:
+            self.log.let_go(*places, void=True)
+            self._unsaved[:0] = before
+            raise
+        self.log.let_go(*places)
+        if self.log.full and places:
+            self._trim(events[-1][0].n)
+        return cancelled
+
+    def take(self) -> Batch | None:
+        """See `Speaker.take`."""
+        self._touched = False
+        if not self._unsaved:
+            return None
+        events, self._unsaved = self._unsaved, []
+        return Batch(self.run_id, self.fence, tuple(events))
+
+    def kept(self, batch: Batch) -> None:
+        """See `Speaker.kept`."""
+        if self.log.full:
+            self._trim(batch.events[-1].n)
+
+    def give_back(self, batch: Batch) -> None:
+        """See `Speaker.give_back`."""
+        self._unsaved[:0] = batch.events
+        if not self.log.ended:
+            self._touch()
+
+    def rest(self) -> None:
+        """Nothing more is kept: the run has ended, or is somebody else's."""
+        if self._flusher is not None:
+            self._flusher.forget(self)
+
+    def _touch(self) -> None:
+        if self._flusher is not None:
+            self._touched = True
+            self._flusher.touch(self)
+
+    def _trim(self, newest: int) -> None:
+        oldest = self._unsaved[0].n if self._unsaved else newest + 1
+        self.log.trim((self.fence, min(newest, oldest - 1)))
