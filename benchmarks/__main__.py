@@ -14,7 +14,8 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.bench import Bench, open_bench
-from benchmarks.footprint import commits, memory, start
+from benchmarks.durable import commits, growth, steps, waiting
+from benchmarks.footprint import memory, start
 from benchmarks.latency import eight_calls, first_delta, request_cpu, tool_turn
 from benchmarks.load import paced, poured
 from benchmarks.manifests import manifests
@@ -29,7 +30,10 @@ ROWS: Mapping[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "eight": eight_calls,
     "memory": memory,
     "start": start,
-    "commit": commits,
+    "commits": commits,
+    "steps": steps,
+    "waiting": waiting,
+    "growth": growth,
     "manifests": manifests,
 }
 _RESULTS = Path(__file__).with_name("results.md")
