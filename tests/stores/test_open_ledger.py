@@ -10,7 +10,8 @@ import pytest
 
 from headgate.core.errors import ConfigError, StoreError
 from headgate.stores import open_ledger
-from headgate.testing.ledger_samples import a_run
+from headgate.stores.told import Told
+from headgate.testing.ledger_samples import LEASE, a_run
 
 
 def mode(path):
@@ -21,7 +22,7 @@ def mode(path):
 async def test_relative_url(tmp_path):
     """A relative URL is below the root, and the directories and files that are made are private to the user."""
     async with open_ledger("sqlite:///new/deep/state.db", tmp_path) as ledger:
-        await ledger.create_run(a_run())
+        await ledger.create_run(a_run(), LEASE, Told())
         files = sorted(path.name for path in (tmp_path / "new/deep").iterdir())
         assert files == ["state.db", "state.db-shm", "state.db-wal"]
         assert {mode(path) for path in (tmp_path / "new/deep").iterdir()} == {0o600}
@@ -40,7 +41,7 @@ async def test_memory(url, tmp_path):
     """A database in memory leaves no file, and each opening makes a new one."""
     new = a_run()
     async with open_ledger(url, tmp_path) as ledger, open_ledger(url, tmp_path) as other:
-        await ledger.create_run(new)
+        await ledger.create_run(new, LEASE, Told())
         assert await ledger.run(new.id) is not None
         assert await other.run(new.id) is None
     assert list(tmp_path.iterdir()) == []

@@ -47,7 +47,7 @@ def test_damaged_row():
     with pytest.raises(StoreError, match="cannot be read"):
         exchanges([("run_1", "", "completed", "user", '[{"type":"telepathy"}]', None)])
     with pytest.raises(StoreError, match="cannot be read"):
-        run_record((*["x"] * 16, "not JSON", *[None] * 5))
+        run_record((*["x"] * 10, "not JSON", *[None] * 14))
 
 
 def test_ids():

@@ -15,19 +15,21 @@ from headgate.stores.records import Produced
 from headgate.stores.sql.database import Statement
 from headgate.stores.sql.ledger import SqlLedger
 from headgate.stores.sql.sqlite import open_sqlite
+from headgate.stores.told import Told
 from headgate.testing.ledger_kit import CONTRACTS
-from headgate.testing.ledger_samples import a_commit, a_run, answered
+from headgate.testing.ledger_samples import LEASE, a_commit, a_run, answered
 
 WRITER = """
 import asyncio, pathlib, sys
 
 from headgate.stores import open_ledger
 from headgate.stores.records import Produced
-from headgate.testing.ledger_samples import a_commit, a_run, answered
+from headgate.stores.told import Told
+from headgate.testing.ledger_samples import LEASE, a_commit, a_run, answered
 
 async def main():
     async with open_ledger("sqlite:///state.db", pathlib.Path(sys.argv[1])) as ledger:
-        await ledger.create_run(a_run(id=sys.argv[2]))
+        await ledger.create_run(a_run(id=sys.argv[2]), LEASE, Told())
         n = 0
         while True:
             n += 1
@@ -66,9 +68,9 @@ async def test_group_commit(tmp_path):
     async with opened(tmp_path) as (ledger, _):
         wal = tmp_path / "state.db-wal"
         start = wal.stat().st_size
-        await ledger.create_run(a_run())
+        await ledger.create_run(a_run(), LEASE, Told())
         alone = wal.stat().st_size - start
-        await asyncio.gather(*(ledger.create_run(a_run()) for _ in range(50)))
+        await asyncio.gather(*(ledger.create_run(a_run(), LEASE, Told()) for _ in range(50)))
         assert wal.stat().st_size - start - alone < 25 * alone
 
 
@@ -77,10 +79,12 @@ async def test_locked(tmp_path):
     async with opened(tmp_path, "busy_timeout = 1") as (ledger, _):
         with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            results = await asyncio.gather(*(ledger.create_run(a_run()) for _ in range(3)), return_exceptions=True)
+            results = await asyncio.gather(
+                *(ledger.create_run(a_run(), LEASE, Told()) for _ in range(3)), return_exceptions=True
+            )
             assert [(error.code, error.retryable) for error in results] == [("store_locked", True)] * 3
             await ledger.ping()
-        await ledger.create_run(a_run())
+        await ledger.create_run(a_run(), LEASE, Told())
 
 
 async def test_readonly(tmp_path):
@@ -88,10 +92,10 @@ async def test_readonly(tmp_path):
     new = a_run()
     async with opened(tmp_path, "query_only = ON") as (ledger, database):
         with pytest.raises(StoreError, match="cannot be written") as caught:
-            await ledger.create_run(new)
+            await ledger.create_run(new, LEASE, Told())
         assert (caught.value.code, await ledger.run(new.id)) == ("store_readonly", None)
         await database.read("PRAGMA query_only = OFF")
-        await ledger.create_run(new)
+        await ledger.create_run(new, LEASE, Told())
 
 
 async def fill(ledger, run_id):
@@ -108,7 +112,7 @@ async def test_full(tmp_path):
     """A full disk is an error, keeps nothing of the step that did not fit, and passes when there is room again."""
     new = a_run()
     async with opened(tmp_path, "max_page_count = 60") as (ledger, database):
-        await ledger.create_run(new)
+        await ledger.create_run(new, LEASE, Told())
         kept, error = await fill(ledger, new.id)
         assert (error.code, error.message) == ("store_full", "The disk or the database of the ledger is full.")
         assert (len(await ledger.steps(new.id)), (await ledger.run(new.id)).turns) == (kept, kept)
@@ -122,7 +126,7 @@ async def test_full_for_one(tmp_path):
     runs = [a_run() for _ in range(5)]
     async with opened(tmp_path, "max_page_count = 60") as (ledger, _):
         for new in runs:
-            await ledger.create_run(new)
+            await ledger.create_run(new, LEASE, Told())
         sizes = [10, 10, 1_000_000, 10, 10]
         commits = [
             ledger.commit_step(a_commit(new.id, messages=(Produced(answered("x" * size), 1),)))
@@ -141,7 +145,7 @@ async def test_driver_errors(tmp_path):
                 await database.read(sql, **params)
             with pytest.raises(StoreError, match="The ledger's database failed"):
                 await database.write(Statement(sql, (params,)))
-        await ledger.create_run(a_run())
+        await ledger.create_run(a_run(), LEASE, Told())
 
 
 async def test_cancelled_while_busy(tmp_path):
@@ -150,11 +154,11 @@ async def test_cancelled_while_busy(tmp_path):
         given_up, later = a_run(), a_run()
         with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            task = asyncio.create_task(ledger.create_run(given_up))
+            task = asyncio.create_task(ledger.create_run(given_up, LEASE, Told()))
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
-        await ledger.create_run(later)
+        await ledger.create_run(later, LEASE, Told())
         assert (task.cancelled(), (await ledger.run(later.id)).state) == (True, "running")
 
 
@@ -191,4 +195,4 @@ async def test_killed(tmp_path):
         assert counts == (2 * len(steps) + 1, 2 * len(steps) + 1, 2 * len(steps))
         assert (await ledger.run("run_killed")).turns == len(steps)
         assert await database.read("PRAGMA integrity_check") == [("ok",)]
-        assert await ledger.interrupt_runs(1.0) == 1
+        assert await ledger.release_all() == 1

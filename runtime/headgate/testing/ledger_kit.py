@@ -14,16 +14,16 @@ import asyncio
 from headgate.core.errors import StoreError
 from headgate.core.messages import ErrorInfo
 from headgate.stores.records import Produced, Progress
-from headgate.testing.ledger_checks import Contract, Opener, found, refused, same
+from headgate.stores.told import Told
+from headgate.testing.ledger_checks import Contract, Opener, begin, found, refused, same
 from headgate.testing.ledger_records import RECORDS
-from headgate.testing.ledger_samples import a_commit, a_run, a_session, a_step, an_end, answered
+from headgate.testing.ledger_samples import LEASE, a_commit, a_run, a_session, a_step, an_end, answered
 
 
 async def commit_is_whole(opener: Opener) -> None:
     """A commit of which one row is refused or has no JSON form leaves nothing behind."""
     async with opener() as ledger:
-        new = a_run()
-        await ledger.create_run(new)
+        new = await begin(ledger)
         await ledger.commit_step(a_commit(new.id))
         before = await found(ledger, new.id)
         await refused(ledger.commit_step(a_commit(new.id, 2, steps=(a_step(2), a_step(1)))), "store_conflict")
@@ -38,8 +38,7 @@ async def end_is_kept(opener: Opener) -> None:
     async with opener() as ledger:
         session, error = a_session(), ErrorInfo("provider_error", "gone", retryable=True, details={"status": 529})
         await ledger.create_session(session)
-        new = a_run(session_id=session.id)
-        await ledger.create_run(new)
+        new = await begin(ledger, session_id=session.id)
         last = {"steps": (a_step(1),), "messages": (Produced(answered("bye"), 1),)}
         await ledger.finish_run(an_end(new.id, state="failed", outcome="error", error=error, **last))
         run = await found(ledger, new.id)
@@ -52,8 +51,7 @@ async def end_is_kept(opener: Opener) -> None:
 async def fence_is_held(opener: Opener) -> None:
     """Nothing can be written under another fence, to an ended run, or to a run that does not exist."""
     async with opener() as ledger:
-        new = a_run()
-        await ledger.create_run(new)
+        new = await begin(ledger)
         await refused(ledger.commit_step(a_commit(new.id, fence=2)), "fenced")
         await refused(ledger.finish_run(an_end(new.id, fence=2)), "fenced")
         same(await ledger.steps(new.id), ())
@@ -69,7 +67,7 @@ async def commits_run_together(opener: Opener) -> None:
     """Of a hundred commits at once each is kept whole, and those that fail half-way leave nothing and hurt no other."""
     async with opener() as ledger:
         runs = [a_run() for _ in range(100)]
-        await asyncio.gather(*(ledger.create_run(new) for new in runs))
+        await asyncio.gather(*(ledger.create_run(new, LEASE, Told()) for new in runs))
         twice, once = (a_step(1), a_step(1)), (a_step(1),)
         commits = [a_commit(new.id, steps=once if i % 10 else twice) for i, new in enumerate(runs)]
         results = await asyncio.gather(*map(ledger.commit_step, commits), return_exceptions=True)
@@ -83,8 +81,7 @@ async def order_is_kept(opener: Opener) -> None:
     async with opener() as ledger:
         session = a_session()
         await ledger.create_session(session)
-        new = a_run(session_id=session.id)
-        await ledger.create_run(new)
+        new = await begin(ledger, session_id=session.id)
         await asyncio.gather(*(ledger.commit_step(a_commit(new.id, n)) for n in range(1, 21)))
         (exchange,) = await ledger.conversation(session.id)
         same([message.text for message in exchange.produced], [f"turn {n}" for n in range(1, 21)])
@@ -94,8 +91,7 @@ async def order_is_kept(opener: Opener) -> None:
 async def cancelled_commit_is_whole(opener: Opener) -> None:
     """When the awaiting task is cancelled the step is kept whole or not at all, and the ledger goes on."""
     async with opener() as ledger:
-        new = a_run()
-        await ledger.create_run(new)
+        new = await begin(ledger)
         task = asyncio.create_task(ledger.commit_step(a_commit(new.id)))
         await asyncio.sleep(0)
         task.cancel()
@@ -110,8 +106,7 @@ async def restart_keeps_all(opener: Opener) -> None:
     async with opener() as ledger:
         session = a_session()
         await ledger.create_session(session)
-        new = a_run(session_id=session.id)
-        await ledger.create_run(new)
+        new = await begin(ledger, session_id=session.id)
         await ledger.commit_step(a_commit(new.id))
         before = (await ledger.run(new.id), await ledger.steps(new.id), await ledger.conversation(session.id))
     async with opener() as ledger:
@@ -119,35 +114,18 @@ async def restart_keeps_all(opener: Opener) -> None:
         same(after, before)
 
 
-async def dead_runs_are_failed(opener: Opener) -> None:
-    """Runs that were left running become failed and keep their steps; ended ones stay as they are."""
-    async with opener() as ledger:
-        left, done = a_run(), a_run()
-        for new in (left, done):
-            await ledger.create_run(new)
-            await ledger.commit_step(a_commit(new.id))
-        await ledger.finish_run(an_end(done.id))
-    async with opener() as ledger:
-        same((await ledger.interrupt_runs(500.0), await ledger.interrupt_runs(600.0)), (1, 0))
-        run = await found(ledger, left.id)
-        same((run.state, run.outcome, run.ended_at), ("failed", "error", 500.0))
-        same((run.error and run.error.code, run.turns), ("interrupted", 1))
-        same((await found(ledger, done.id)).state, "completed")
-        await refused(ledger.commit_step(a_commit(left.id, 2)), "fenced")
-
-
 async def close_finishes(opener: Opener) -> None:
     """Closing finishes what was asked before, refuses what comes after, and may be done twice."""
     new = a_run()
     async with opener() as ledger:
         await ledger.ping()
-        asked = asyncio.create_task(ledger.create_run(new))
+        asked = asyncio.create_task(ledger.create_run(new, LEASE, Told()))
         await asyncio.sleep(0)
         await ledger.close()
         await ledger.close()
         await asked
         await refused(ledger.ping(), "store_closed")
-        await refused(ledger.create_run(a_run()), "store_closed")
+        await refused(ledger.create_run(a_run(), LEASE, Told()), "store_closed")
     async with opener() as ledger:
         same((await found(ledger, new.id)).state, "running")
 
@@ -161,7 +139,6 @@ CONTRACTS: tuple[Contract, ...] = (
     order_is_kept,
     cancelled_commit_is_whole,
     restart_keeps_all,
-    dead_runs_are_failed,
     close_finishes,
 )
 """Every promise of `Ledger`; a back-end keeps them all."""

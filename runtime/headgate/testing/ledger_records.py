@@ -16,8 +16,9 @@ from headgate.core.messages import (
     Usage,
 )
 from headgate.stores.records import Exchange, Produced, Progress
-from headgate.testing.ledger_checks import Contract, Opener, found, refused, same
-from headgate.testing.ledger_samples import a_commit, a_run, a_session, a_step, an_end, answered, said
+from headgate.stores.told import Told
+from headgate.testing.ledger_checks import Contract, Opener, begin, found, refused, same
+from headgate.testing.ledger_samples import LEASE, a_commit, a_run, a_session, a_step, an_end, answered, said
 
 
 async def session_is_kept(opener: Opener) -> None:
@@ -55,7 +56,7 @@ async def sweep_spares_runs(opener: Opener) -> None:
         live, gone, used = a_session(expires_at=300.0), a_session(), a_session()
         for session in (live, gone, used):
             await ledger.create_session(session)
-        await ledger.create_run(a_run(session_id=used.id))
+        await ledger.create_run(a_run(session_id=used.id), LEASE, Told())
         same(await ledger.sweep_sessions(200.0), 1)
         same(await ledger.session(gone.id), None)
         same([await ledger.session(kept.id) is not None for kept in (live, used)], [True, True])
@@ -66,8 +67,7 @@ async def run_begins(opener: Opener) -> None:
     async with opener() as ledger:
         session = a_session()
         await ledger.create_session(session)
-        new = a_run(session_id=session.id, channel="slack")
-        await ledger.create_run(new)
+        new = await begin(ledger, session_id=session.id, channel="slack")
         run = await found(ledger, new.id)
         same((run.state, run.fence, run.started_at, run.ended_at), ("running", 1, 100.0, None))
         same((run.agent, run.principal, run.team, run.revision, run.model), ("clerk", "local", "ops", "r1", "m1"))
@@ -80,8 +80,7 @@ async def run_begins(opener: Opener) -> None:
 async def run_needs_no_session(opener: Opener) -> None:
     """A run without a session is kept, and an unknown run is None and has no steps."""
     async with opener() as ledger:
-        new = a_run(messages=())
-        await ledger.create_run(new)
+        new = await begin(ledger, messages=())
         same((await found(ledger, new.id)).session_id, None)
         same(await ledger.run("run_none"), None)
         same(await ledger.steps("run_none"), ())
@@ -93,10 +92,12 @@ async def run_creation_is_whole(opener: Opener) -> None:
         session = a_session()
         await ledger.create_session(session)
         first, orphan = a_run(session_id=session.id), a_run(session_id="sess_none")
-        await ledger.create_run(first)
-        await refused(ledger.create_run(a_run(id=first.id, session_id=session.id)), "store_conflict")
-        await refused(ledger.create_run(orphan), "store_conflict")
-        await refused(ledger.create_run(a_run(session_id=session.id, prior_run="run_none")), "store_conflict")
+        await ledger.create_run(first, LEASE, Told())
+        await refused(ledger.create_run(a_run(id=first.id, session_id=session.id), LEASE, Told()), "store_conflict")
+        await refused(ledger.create_run(orphan, LEASE, Told()), "store_conflict")
+        await refused(
+            ledger.create_run(a_run(session_id=session.id, prior_run="run_none"), LEASE, Told()), "store_conflict"
+        )
         same(await ledger.run(orphan.id), None)
         same([exchange.run_id for exchange in await ledger.conversation(session.id)], [first.id])
         same([exchange.posted for exchange in await ledger.conversation(session.id)], [(said("hello"),)])
@@ -107,12 +108,10 @@ async def conversation_is_a_chain(opener: Opener) -> None:
     async with opener() as ledger:
         session = a_session()
         await ledger.create_session(session)
-        first = a_run(session_id=session.id, messages=(said("one"), answered("two"), said("three")))
-        await ledger.create_run(first)
+        first = await begin(ledger, session_id=session.id, messages=(said("one"), answered("two"), said("three")))
         await ledger.commit_step(a_commit(first.id))
         await ledger.finish_run(an_end(first.id))
-        second = a_run(session_id=session.id, prior_run=first.id, created_at=90.0)
-        await ledger.create_run(second)
+        second = await begin(ledger, session_id=session.id, prior_run=first.id, created_at=90.0)
         posted, produced = (said("one"), answered("two"), said("three")), (answered("turn 1"),)
         done = Exchange(run_id=first.id, answer="turn 1", state="completed", posted=posted, produced=produced)
         now = Exchange(run_id=second.id, answer="", state="running", posted=(said("hello"),), produced=())
@@ -128,10 +127,9 @@ async def conversation_may_fork(opener: Opener) -> None:
         second = a_run(session_id=session.id, prior_run=first.id)
         fork = a_run(session_id=session.id, prior_run=first.id)
         for new in (first, second, fork):
-            await ledger.create_run(new)
+            await ledger.create_run(new, LEASE, Told())
         same([exchange.run_id for exchange in await ledger.conversation(session.id)], [first.id, fork.id])
-        fresh = a_run(session_id=session.id)
-        await ledger.create_run(fresh)
+        fresh = await begin(ledger, session_id=session.id)
         same([exchange.run_id for exchange in await ledger.conversation(session.id)], [fresh.id])
 
 
@@ -147,8 +145,7 @@ async def conversation_may_be_empty(opener: Opener) -> None:
 async def step_is_kept(opener: Opener) -> None:
     """A commit keeps its steps as they are, in order of their numbers, and the run's progress."""
     async with opener() as ledger:
-        new = a_run()
-        await ledger.create_run(new)
+        new = await begin(ledger)
         tool = {"kind": "tool", "name": "lookup", "usage": None, "args": {"q": "é", "deep": [1, 2.5, None, True]}}
         failed = ToolResult(
             status="error", error=ErrorInfo("tool_error", "no", retryable=True, details={"status": 500})
@@ -177,8 +174,7 @@ async def parts_come_back(opener: Opener) -> None:
         call = ToolCall("c1", "lookup", {"big": 2**70}, opaque=state)
         turn = Message("assistant", (Thinking("hm", state), call, ToolCall("c2", "lookup", None, malformed='{"a')))
         result = Message("user", (ToolOutcome("c1", "lookup", ToolResult(structured=[1])),))
-        new = a_run(session_id=session.id, messages=(posted,))
-        await ledger.create_run(new)
+        new = await begin(ledger, session_id=session.id, messages=(posted,))
         await ledger.commit_step(a_commit(new.id, messages=(Produced(turn, 1), Produced(result, 2))))
         (exchange,) = await ledger.conversation(session.id)
         same((exchange.posted, exchange.produced), ((posted,), (turn, result)))
@@ -187,8 +183,7 @@ async def parts_come_back(opener: Opener) -> None:
 async def odd_text_is_mended(opener: Opener) -> None:
     """Lone surrogates and NUL become U+FFFD, a surrogate pair its character, and all other text stays."""
     async with opener() as ledger:
-        new = a_run()
-        await ledger.create_run(new)
+        new = await begin(ledger)
         args = {"k\ud800": ["\udc00", "\ud83d\ude00"], "fine": "é\x01"}
         commit = a_commit(new.id, progress=Progress(turns=1, answer="a\ud800b\0c"), steps=(a_step(1, args=args),))
         await ledger.commit_step(commit)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from headgate.core.events import Event, TextDelta, ThinkingDelta
 from headgate.core.messages import Message, Text, Usage
 from headgate.stores.records import (
+    Lease,
     NewRun,
+    Parked,
     Produced,
     Progress,
     RunEndRecord,
@@ -16,6 +19,11 @@ from headgate.stores.records import (
     new_run_id,
     new_session_id,
 )
+from headgate.stores.waits import Answer, WaitRecord, new_wait_id
+
+E = TypeVar("E", bound=Event)
+LEASE = Lease("me", 60.0)
+"""A minute for the owner `me`."""
 
 
 def said(text: str) -> Message:
@@ -36,8 +44,9 @@ def a_session(**changes: Any) -> SessionRecord:
 
 def a_run(**changes: Any) -> NewRun:
     """A run of the agent `clerk` that begins with one message, without a session."""
-    fields = {"agent": "clerk", "principal": "local", "team": "ops", "revision": "r1", "model": "m1"}
-    return NewRun(**{"id": new_run_id(), **fields, "created_at": 100.0, "messages": (said("hello"),), **changes})
+    fields = {"agent": "clerk", "principal": "local", "key_digest": "d" * 64, "team": "ops"}
+    more = {"revision": "r1", "model": "m1", "created_at": 100.0, "messages": (said("hello"),)}
+    return NewRun(**{"id": new_run_id(), **fields, **more, **changes})
 
 
 def a_step(n: int, **changes: Any) -> StepRecord:
@@ -65,3 +74,36 @@ def an_end(run_id: str, **changes: Any) -> RunEndRecord:
         "progress": Progress(turns=1, answer="turn 1"),
     }
     return RunEndRecord(**{"run_id": run_id, "fence": 1, **fields, **changes})
+
+
+def a_wait(run_id: str, **changes: Any) -> WaitRecord:
+    """A question of the run's second step, whether its call may be made; it was asked at 100 and expires at 200."""
+    fields = {"step": 2, "call_id": "c1", "kind": "approval", "tool": "refund", "args": {"sum": 5}, "args_hash": "h"}
+    whose = {"session_id": None, "agent": "clerk", "principal": "local", "team": "ops"}
+    times = {"created_at": 100.0, "expires_at": 200.0}
+    return WaitRecord(**{"id": new_wait_id(), "run_id": run_id, **fields, **whose, **times, **changes})
+
+
+def an_answer(wait_id: str, **changes: Any) -> Answer:
+    """A yes at 150."""
+    return Answer(**{"wait_id": wait_id, "state": "approved", "at": 150.0, **changes})
+
+
+def a_park(run_id: str, *waits: str, **changes: Any) -> Parked:
+    """A run that can only wait."""
+    return Parked(**{"run_id": run_id, "fence": 1, "progress": Progress(turns=1), "waits": waits, **changes})
+
+
+def at(n: int, event: E, fence: int = 1) -> E:
+    """The event with this number and time, as the recorder stamps it."""
+    event.n, event.fence, event.at = n, fence, float(n)
+    return event
+
+
+def deltas(first: int, *texts: str, step: int = 1, fence: int = 1) -> tuple[TextDelta | ThinkingDelta, ...]:
+    """Deltas numbered from `first`; a text in brackets is a thought."""
+    return tuple(at(n, _delta(text, step), fence) for n, text in enumerate(texts, first))
+
+
+def _delta(text: str, step: int) -> TextDelta | ThinkingDelta:
+    return ThinkingDelta(text=text[1:-1], step=step) if text.startswith("[") else TextDelta(text=text, step=step)

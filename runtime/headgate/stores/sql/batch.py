@@ -7,20 +7,25 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from headgate.core.errors import StoreError
-from headgate.stores.sql.database import Statement
+from headgate.stores.sql.database import Guard, Row, Statement
 from headgate.stores.sql.faults import FAULTS, as_store_error
+
+Kind = Literal["write", "change", "read", "view"]
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A transaction to run and the future that waits for it; one of `result` and `error` is set when it is done."""
+    """A transaction to run and the future that waits for it; one of `result` and `error` is set when it is done.
 
+    The kind is the method of `Database` that was called, and says what the result is.
+    """
+
+    kind: Kind
     statements: tuple[Statement, ...]
     future: asyncio.Future[Any]
-    query: bool = False
     result: Any = None
     error: StoreError | None = None
 
@@ -33,7 +38,7 @@ def run(db: sqlite3.Connection, jobs: Iterable[Job]) -> None:
     queries: list[Job] = []
     writes: list[Job] = []
     for job in jobs:
-        (queries if job.query else writes).append(job)
+        (writes if job.kind in ("write", "change") else queries).append(job)
     if len(writes) > 1:
         _write_together(db, writes)
     elif writes:
@@ -43,17 +48,22 @@ def run(db: sqlite3.Connection, jobs: Iterable[Job]) -> None:
 
 
 def _query(db: sqlite3.Connection, job: Job) -> None:
-    (statement,) = job.statements
     try:
-        job.result = db.execute(statement.sql, statement.rows[0]).fetchall()
+        if job.kind == "read":
+            job.result = _rows(db, job.statements[0])
+        else:
+            db.execute("BEGIN")
+            job.result = [_rows(db, statement) for statement in job.statements]
+            db.execute("COMMIT")
     except FAULTS as error:
+        _abort(db)
         job.error = as_store_error(error)
 
 
 def _write(db: sqlite3.Connection, job: Job) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
-        job.result = _apply(db, job.statements)
+        job.result = _apply(db, job)
         db.execute("COMMIT")
     except (StoreError, *FAULTS) as error:
         _abort(db)
@@ -83,15 +93,22 @@ def _write_together(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
 def _write_inside(db: sqlite3.Connection, job: Job) -> None:
     db.execute("SAVEPOINT job")
     try:
-        job.result = _apply(db, job.statements)
+        job.result = _apply(db, job)
     except (StoreError, *FAULTS) as error:
         job.error = as_store_error(error)
         db.execute("ROLLBACK TO job")
     db.execute("RELEASE job")
 
 
-def _apply(db: sqlite3.Connection, statements: Iterable[Statement]) -> tuple[int, ...]:
-    return tuple(_execute(db, statement) for statement in statements)
+def _apply(db: sqlite3.Connection, job: Job) -> tuple[int, ...] | list[Row]:
+    if job.kind == "write":
+        return tuple(_execute(db, statement) for statement in job.statements)
+    *before, last = job.statements
+    for statement in before:
+        _execute(db, statement)
+    rows = _rows(db, last)
+    _check(last.guard, len(rows))
+    return rows
 
 
 def _execute(db: sqlite3.Connection, statement: Statement) -> int:
@@ -99,9 +116,17 @@ def _execute(db: sqlite3.Connection, statement: Statement) -> int:
         changed = db.execute(statement.sql, statement.rows[0]).rowcount
     else:
         changed = db.executemany(statement.sql, statement.rows).rowcount
-    if statement.guard is not None and changed == 0:
-        raise StoreError(statement.guard.message, code=statement.guard.code)
+    _check(statement.guard, changed)
     return changed
+
+
+def _rows(db: sqlite3.Connection, statement: Statement) -> list[Row]:
+    return db.execute(statement.sql, statement.rows[0]).fetchall()
+
+
+def _check(guard: Guard | None, changed: int) -> None:
+    if guard is not None and changed == 0:
+        raise StoreError(guard.message, code=guard.code)
 
 
 def _abort(db: sqlite3.Connection) -> None:

@@ -4,9 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What databases spell differently: each field stands in statements as its name in braces.
+
+    `now` is the database's own clock, in epoch seconds. The others end a SELECT: `share` keeps its rows as they are
+    until the transaction ends, `lock` reserves them as well, `skip` passes over those that somebody else has reserved.
+    They are empty where one transaction writes at a time.
+    """
+
+    now: str
+    share: str = ""
+    lock: str = ""
+    skip: str = ""
+
+    def spell(self, sql: str) -> str:
+        """The statement as the database takes it."""
+        return _spell(self, sql)
+
+
+@lru_cache(maxsize=256)
+def _spell(dialect: Dialect, sql: str) -> str:
+    for name in ("now", "share", "lock", "skip"):
+        sql = sql.replace(f"{{{name}}}", getattr(dialect, name))
+    return sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +49,41 @@ class Guard:
 class Statement:
     """One SQL statement with `:name` parameters, run once for each mapping of `rows`.
 
-    A guarded statement has exactly one mapping.
+    A guarded statement has exactly one mapping, and so has one whose rows are wanted.
     """
 
     sql: str
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Mapping[str, Any], ...] = ({},)
     guard: Guard | None = None
 
 
 class Database(Protocol):
-    """A database that runs transactions; both methods raise `StoreError`."""
+    """A database that runs transactions; all methods raise `StoreError`."""
+
+    dialect: Dialect
 
     async def write(self, *statements: Statement) -> tuple[int, ...]:
         """Runs the statements in one transaction, all or none; returns how many rows each of them changed."""
         ...
 
+    async def change(self, *statements: Statement) -> list[Row]:
+        """The same; returns the rows of the last one, which is a query or says RETURNING."""
+        ...
+
     async def read(self, sql: str, **params: Any) -> list[Row]:
         """The rows of one query, which sees everything that was committed before it was asked."""
+        ...
+
+    async def view(self, *queries: Statement) -> list[list[Row]]:
+        """The rows of each query, all as they were at one moment."""
+        ...
+
+    async def size(self) -> int:
+        """See `Ledger.size`."""
+        ...
+
+    async def backup(self, path: Path) -> None:
+        """See `Ledger.backup`."""
         ...
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ _READONLY = (
     "The ledger's database cannot be written: check the rights of the file and its directory.",
 )
 _FOREIGN = ("store_error", "The ledger's file is damaged, or it is not an SQLite database.")
+_PASSING = frozenset({"store_locked", "store_full"})
 _MEANINGS = {
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
@@ -38,6 +39,6 @@ def as_store_error(error: Exception) -> StoreError:
     # The low byte is the primary result code (sqlite.org/rescode.html); errors of the driver itself have none.
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     code, message = _MEANINGS.get(primary, ("store_error", f"The ledger's database failed: {error}."))
-    found = StoreError(message, code=code, retryable=code == "store_locked")
+    found = StoreError(message, code=code, retryable=code in _PASSING)
     found.__cause__ = error
     return found

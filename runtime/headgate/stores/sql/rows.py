@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from headgate.core.errors import StoreError
 from headgate.core.messages import ErrorInfo, Message, ToolResult, Usage, decode_parts, encode
-from headgate.stores.records import Exchange, RunRecord, SessionRecord, StepRecord
+from headgate.stores.records import Exchange, RunRecord, RunRequest, SessionRecord, StepRecord
 from headgate.stores.sql.database import Row
+from headgate.stores.waits import Grant, Vote, WaitRecord
 
 T = TypeVar("T")
 Params = dict[str, Any]
@@ -63,26 +64,35 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def _reader(decode: Callable[[str], T]) -> Callable[[str], T]:
+def reader(decode: Callable[[str], T]) -> Callable[[str], T]:
     """The decoder, with an error that says what it means for the ledger."""
 
     def read(raw: str) -> T:
         try:
             return decode(raw)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise StoreError(f"A row of the ledger cannot be read: {error}") from error
+            raise unreadable(str(error)) from error
 
     return read
 
 
-_usage = _reader(msgspec.json.Decoder(Usage).decode)
-_error = _reader(msgspec.json.Decoder(ErrorInfo).decode)
-_args = _reader(msgspec.json.Decoder(dict[str, Any]).decode)
-_result = _reader(msgspec.json.Decoder(ToolResult).decode)
-_parts = _reader(decode_parts)
+def unreadable(reason: str) -> StoreError:
+    """The error for a row that was damaged, or that another build wrote."""
+    return StoreError(f"A row of the ledger cannot be read: {reason}")
 
 
-def _record(kind: type[T], names: tuple[str, ...], row: Row, **readers: Callable[[str], Any]) -> T:
+_usage = reader(msgspec.json.Decoder(Usage).decode)
+_error = reader(msgspec.json.Decoder(ErrorInfo).decode)
+_args = reader(msgspec.json.Decoder(dict[str, Any]).decode)
+_result = reader(msgspec.json.Decoder(ToolResult).decode)
+_parts = reader(decode_parts)
+_request = reader(msgspec.json.Decoder(RunRequest).decode)
+_votes = reader(msgspec.json.Decoder(tuple[Vote, ...]).decode)
+_names = reader(msgspec.json.Decoder(tuple[str, ...]).decode)
+_shown = reader(msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode)
+
+
+def _record(kind: type[T], names: tuple[str, ...], row: Row, readers: Mapping[str, Callable[[Any], Any]]) -> T:
     values = dict(zip(names, row, strict=True))
     for name, read in readers.items():
         if values[name] is not None:
@@ -90,19 +100,41 @@ def _record(kind: type[T], names: tuple[str, ...], row: Row, **readers: Callable
     return kind(**values)
 
 
+_RUN = {"request": _request, "usage": _usage, "error": _error}
+_STEP = {"args": _args, "result": _result, "usage": _usage}
+_WAIT = {
+    "args": _args,
+    "approvers": _names,
+    "shown": _shown,
+    "votes": _votes,
+    "result": _result,
+    "may_remember": bool,
+}
+
+
 def session_record(row: Row) -> SessionRecord:
     """A session from the columns of `SessionRecord`, in the order of its fields."""
-    return _record(SessionRecord, SessionRecord.__struct_fields__, row)
+    return SessionRecord(**dict(zip(SessionRecord.__struct_fields__, row, strict=True)))
 
 
 def run_record(row: Row) -> RunRecord:
     """A run from the columns of `RunRecord`, in the order of its fields."""
-    return _record(RunRecord, RunRecord.__struct_fields__, row, usage=_usage, error=_error)
+    return _record(RunRecord, RunRecord.__struct_fields__, row, _RUN)
 
 
 def step_record(row: Row) -> StepRecord:
     """A step from the columns of `StepRecord`, in the order of its fields."""
-    return _record(StepRecord, StepRecord.__struct_fields__, row, args=_args, result=_result, usage=_usage)
+    return _record(StepRecord, StepRecord.__struct_fields__, row, _STEP)
+
+
+def wait_record(row: Row) -> WaitRecord:
+    """A wait from the columns of `WaitRecord`, in the order of its fields."""
+    return _record(WaitRecord, WaitRecord.__struct_fields__, row, _WAIT)
+
+
+def grant_record(row: Row) -> Grant:
+    """A grant from the columns of `Grant`, in the order of its fields."""
+    return Grant(**dict(zip(Grant.__struct_fields__, row, strict=True)))
 
 
 def exchanges(rows: Iterable[Row]) -> tuple[Exchange, ...]:

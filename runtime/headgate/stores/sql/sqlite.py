@@ -13,13 +13,15 @@ from typing import Any
 
 from headgate.core.errors import StoreError
 from headgate.stores.sql import batch
-from headgate.stores.sql.batch import Job
+from headgate.stores.sql.batch import Job, Kind
 from headgate.stores.sql.connection import configure, connect
-from headgate.stores.sql.database import Row, Statement
+from headgate.stores.sql.copying import copy, length, new_file
+from headgate.stores.sql.database import Dialect, Row, Statement
 from headgate.stores.sql.faults import FAULTS, as_store_error
 
 _TOGETHER = 256
 """Jobs in one transaction at most, so that the first of a flood does not wait for the last."""
+_DIALECT = Dialect(now="((julianday('now') - 2440587.5) * 86400.0)")
 
 
 @asynccontextmanager
@@ -39,8 +41,11 @@ async def open_sqlite(path: Path | None) -> AsyncIterator[Sqlite]:
 class Sqlite:
     """A `Database` on one SQLite file; made and used on one event loop."""
 
+    dialect = _DIALECT
+
     def __init__(self, path: Path | None) -> None:
         """Starts the thread, which opens the database; `opened` says how that went."""
+        self._path = path
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -55,13 +60,36 @@ class Sqlite:
 
     async def write(self, *statements: Statement) -> tuple[int, ...]:
         """See `Database.write`."""
-        result: tuple[int, ...] = await self._submit(statements, query=False)
+        result: tuple[int, ...] = await self._submit("write", statements)
+        return result
+
+    async def change(self, *statements: Statement) -> list[Row]:
+        """See `Database.change`."""
+        result: list[Row] = await self._submit("change", statements)
         return result
 
     async def read(self, sql: str, **params: Any) -> list[Row]:
         """See `Database.read`."""
-        result: list[Row] = await self._submit((Statement(sql, (params,)),), query=True)
+        result: list[Row] = await self._submit("read", (Statement(sql, (params,)),))
         return result
+
+    async def view(self, *queries: Statement) -> list[list[Row]]:
+        """See `Database.view`."""
+        result: list[list[Row]] = await self._submit("view", queries)
+        return result
+
+    async def size(self) -> int:
+        """See `Database.size`."""
+        return length(self._path) if self._path else 0
+
+    async def backup(self, path: Path) -> None:
+        """See `Database.backup`."""
+        await self.read("SELECT 1")  # a ledger that is closed makes no copies
+        with new_file(path):
+            if self._path is None:
+                await self.read("VACUUM INTO :path", path=str(path))
+            else:
+                await asyncio.to_thread(copy, self._path, path)
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -70,10 +98,10 @@ class Sqlite:
             self._queue.put(None)
         await asyncio.shield(self._ended)
 
-    def _submit(self, statements: tuple[Statement, ...], *, query: bool) -> asyncio.Future[Any]:
+    def _submit(self, kind: Kind, statements: tuple[Statement, ...]) -> asyncio.Future[Any]:
         if self._closed:
             raise _gone()
-        job = Job(statements, self._loop.create_future(), query)
+        job = Job(kind, statements, self._loop.create_future())
         self._queue.put(job)
         return job.future
 

@@ -5,7 +5,18 @@ Only migrations import this module: SQLAlchemy costs more start-up time than a l
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, ForeignKey, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -14,6 +25,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of some rows only, on every database."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 # Times and costs are `Double`: PostgreSQL's REAL has 24 bits, which epoch seconds do not fit. JSON is text, so that it
 # comes back byte for byte and one decoder serves every database.
@@ -30,8 +47,15 @@ sessions = Table(
     # No foreign key: sessions and runs would refer to each other.
     Column("head_run", Text),
     Column("state", Text, nullable=False),
+    Column("updated_at", Double, nullable=False, server_default="0"),
+    # No foreign key: a fork outlives the session that it was made from.
+    Column("parent", Text),
     Index(None, "principal", "expires_at"),
     Index(None, "expires_at"),
+    Index(None, "principal", "created_at", "id"),
+    Index(None, "created_at", "id"),
+    Index(None, "updated_at"),
+    Index(None, "head_run"),
 )
 
 runs = Table(
@@ -59,9 +83,21 @@ runs = Table(
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("ended_at", Double),
+    Column("key_digest", Text, nullable=False, server_default=""),
+    Column("request", Text, nullable=False, server_default="{}"),
+    Column("elapsed", Double, nullable=False, server_default="0"),
+    # Whether a sweep may still find events and steps of the run; 0 once it has removed them.
+    Column("has_events", Integer, nullable=False, server_default="1"),
+    Column("has_steps", Integer, nullable=False, server_default="1"),
     Index(None, "session_id"),
-    Index(None, "state"),
-    Index(None, "created_at"),
+    Index(None, "prior_run"),
+    Index(None, "state", "created_at", "id"),
+    Index(None, "principal", "created_at", "id"),
+    Index(None, "created_at", "id"),
+    _partial("ix_runs_leased", "lease_until", where="state = 'running'"),
+    _partial("ix_runs_with_events", "ended_at", where="has_events = 1 AND ended_at IS NOT NULL"),
+    _partial("ix_runs_with_steps", "ended_at", where="has_steps = 1 AND ended_at IS NOT NULL"),
+    _partial("ix_runs_alone", "ended_at", where="session_id IS NULL AND ended_at IS NOT NULL"),
 )
 
 steps = Table(
@@ -92,4 +128,81 @@ messages = Table(
     # NULL for a message that the client posted.
     Column("step", Integer),
     PrimaryKeyConstraint("run_id", "n"),
+)
+
+# One row for each event, but for the deltas: those of one flush are one row, and a turn that is whole is one row with
+# all of its deltas. A row stands for the events `n` to `n + size - 1`.
+events = Table(
+    "events",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "fence", "n"),
+    _partial("ix_events_deltas", "run_id", "step", where="kind IN ('text.delta', 'thinking.delta')"),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("run_id", "step"),
+)
+
+waits = Table(
+    "waits",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("session_id", Text),
+    Column("step", Integer, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    Column("args_hash", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("policy", Text),
+    Column("qualifier", Text),
+    Column("approvers", Text, nullable=False),
+    Column("quorum", Integer, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("may_remember", Integer, nullable=False),
+    Column("votes", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("result", Text),
+    Column("resolved_at", Double),
+    Column("revision", Integer, nullable=False),
+    Index(None, "run_id"),
+    Index(None, "session_id"),
+    Index(None, "state", "created_at", "id"),
+    Index(None, "created_at", "id"),
+    _partial("ix_waits_expiring", "expires_at", where="state = 'pending'"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("qualifier", Text, nullable=False),
+    Column("granted_by", Text, nullable=False),
+    Column("granted_at", Double, nullable=False),
+    PrimaryKeyConstraint("session_id", "policy", "tool", "qualifier"),
 )
