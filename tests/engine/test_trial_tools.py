@@ -41,6 +41,12 @@ input: {type: object, properties: {name: {type: string}}, required: [name]}
 parse: json
 output: "count"
 """
+PICK = """\
+kind: client
+description: Lets the person choose files.
+input: {type: object, properties: {prompt: {type: string}}, required: [prompt]}
+output: "files[].name"
+"""
 
 PASSES: list[tuple[str, dict[str, Any]]] = [
     (LOOKUP, {**ACME, "response": {"plan_name": "gold"}, "expect": {"plan": "gold"}}),
@@ -61,6 +67,9 @@ PASSES: list[tuple[str, dict[str, Any]]] = [
     (COMMAND, {"args": {"name": "a"}, "stdout": "three", "error": "invalid_result"}),
     (COMMAND, {"args": {"name": "a"}, "stderr": "no", "exit": 2, "error": "exit_status", "stdin": '{"of":"a"}'}),
     (CALCULATE, {"args": {"expression": "1/0"}, "error": "division_by_zero"}),
+    (PICK, {"args": {"prompt": "Which?"}, "response": {"files": [{"name": "a", "path": "/a"}]}, "expect": ["a"]}),
+    (PICK, {"args": {"prompt": "Which?"}, "response": 5, "expect": None}),
+    (PICK, {"args": {}, "error": "invalid_arguments"}),
 ]  # fmt: skip
 
 
@@ -71,6 +80,10 @@ async def test_a_test_that_passes(tmp_path: Path, manifest: str, test: dict[str,
 
 
 FAILS: list[tuple[str, dict[str, Any], str]] = [
+    (PICK, {"args": {"prompt": "Which?"}, "response": {"files": []}, "expect": ["a"]},
+     'the result at [0]: expected "a", got nothing'),
+    (PICK, {"args": {"prompt": "Which?"}, "error": "invalid_result"},
+     "the call: expected the error invalid_result, got no_answer (the test says nothing of what the front end posts)"),
     (LOOKUP, {**ACME, "response": {"plan": "gold"}, "expect": {"plan": "gold"}},
      'the result at plan: expected "gold", got null'),
     (LOOKUP, {**ACME, "response": {"plan_name": True}, "expect": {"plan": 1}},

@@ -19,6 +19,7 @@ from headgate.engine.trial.canned import Launch, Wire
 from headgate.expressions.template import as_text
 from headgate.manifest.redaction import Redactor
 from headgate.net.client import USER_AGENT
+from headgate.tools.client import ClientSpec
 from headgate.tools.command.invocation import Recipe
 from headgate.tools.command.process import Receive
 from headgate.tools.command.spec import CommandSpec
@@ -60,7 +61,7 @@ class Bench:
             env = self._env(item.name, client)
             if isinstance(spec, CommandSpec):
                 yield CommandTool(env, Recipe(spec, as_text(spec.argv[0].node), "", {}), launch or _refuse)
-            elif isinstance(spec, HttpSpec | FunctionSpec) and item.kind is not None:
+            elif isinstance(spec, HttpSpec | FunctionSpec | ClientSpec) and item.kind is not None:
                 async with item.kind.open(_hurried(spec), env) as tool:
                     yield tool
             else:

@@ -1,4 +1,4 @@
-"""What stands in for the world: a transport that answers HTTP requests, and a program that prints."""
+"""What stands in for the world: a transport that answers, a program that prints, a front end that posts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 import httpx2
 import msgspec
 
+from headgate.core.context import ToolContext
 from headgate.core.errors import ToolError
+from headgate.core.messages import ToolResult
+from headgate.core.ports import ClientTool
+from headgate.tools.client import ClientTest
 from headgate.tools.command.invocation import Invocation
 from headgate.tools.command.process import Receive
 from headgate.tools.command.spec import CommandTest
@@ -92,6 +96,22 @@ class _Program:
 
     def stop(self) -> None:
         """There is nothing to end."""
+
+
+class FrontEnd:
+    """A client tool whose front end has posted already what the test says."""
+
+    def __init__(self, tool: ClientTool, test: ClientTest) -> None:
+        self._tool = tool
+        self._test = test
+        self.definition = tool.definition
+        self.timeout = tool.timeout
+
+    async def call(self, _args: dict[str, Any], _ctx: ToolContext, /) -> ToolResult:
+        """What the tool makes of it."""
+        if "response" not in self._test.model_fields_set:
+            raise ToolError("no_answer", "the test says nothing of what the front end posts")
+        return self._tool.receive(self._test.response)
 
 
 Launch = Callable[[Receive], _Program]

@@ -18,7 +18,7 @@ from headgate.compile.specs import Agent
 from headgate.core.context import SessionInfo
 from headgate.core.errors import ProviderError
 from headgate.core.messages import ToolCall, ToolResult
-from headgate.core.ports import ModelEvent, ModelRequest, Tool
+from headgate.core.ports import ClientTool, ModelEvent, ModelRequest, Tool
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.eventlog import EventLog
 from headgate.engine.questions import Questions
@@ -26,11 +26,12 @@ from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
 from headgate.engine.teller import Teller
 from headgate.engine.trial.bench import Bench, is_safe, token_url
-from headgate.engine.trial.canned import Stage, Wire
+from headgate.engine.trial.canned import FrontEnd, Stage, Wire
 from headgate.engine.trial.compare import judge
 from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.verdict import Failure, cannot_run, cut, shown
 from headgate.engine.turn import CallState
+from headgate.tools.client import ClientTest
 from headgate.tools.command.invocation import Invocation
 from headgate.tools.command.spec import CommandTest
 from headgate.tools.content import is_json, media_type
@@ -49,6 +50,8 @@ async def try_tool(bench: Bench, item: Item, test: ToolTest) -> list[Failure]:
             return await _try_http(bench, item, test)
         case CommandTest():
             return await _try_command(bench, item, test)
+        case ClientTest():
+            return await _try_client(bench, item, test)
         case _ if isinstance(item.spec, FunctionSpec):
             return await _try_function(bench, item, test)
     return [cannot_run(f"tools of kind {item.spec.kind} have no inline tests", "remove it")]
@@ -83,6 +86,13 @@ async def _try_function(bench: Bench, item: Item, test: ToolTest) -> list[Failur
             message = "the function is not read_only, or is open_world, so it is not called in tests"
             return [cannot_run(message, _UNSAFE_HINT)]
         return _judge_result(await _called(bench, tool, test), test)
+
+
+async def _try_client(bench: Bench, item: Item, test: ClientTest) -> list[Failure]:
+    async with bench.open(item) as tool:
+        if not isinstance(tool, ClientTool):
+            return [cannot_run("the tool is not known without the environment")]
+        return _judge_result(await _called(bench, FrontEnd(tool, test), test), test)
 
 
 async def _called(bench: Bench, tool: Tool, test: ToolTest) -> ToolResult | None:
