@@ -14,7 +14,7 @@ from pydantic import Field
 from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Name, Secret, Size
+from headgate.core.scalars import Duration, Name, Patience, Secret, Size
 from headgate.tools.schema import InputSchema
 
 RESTART = {"x-reload": "restart"}
@@ -24,7 +24,7 @@ _PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 Positive = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(gt=0)]
 ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
-Lasting = Annotated[Duration, Field(gt=0)]
+Lasting = Patience
 
 
 class Cors(Spec):
@@ -123,7 +123,7 @@ class Key(Spec):
 class Auth(Spec):
     """Who may call."""
 
-    session_ttl: Duration = 3600.0
+    session_ttl: Patience = 3600.0
     """How long a session token is valid, from its creation."""
     session_secret: Annotated[
         Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
@@ -227,7 +227,7 @@ class Profile(Channel):
 
     max_turns: Positive | None = None
     """Model turns of one run; at most the agent's own."""
-    timeout: Duration | None = None
+    timeout: Patience | None = None
     """Wall time of one run; at most the agent's own."""
     budget_usd: Usd | None = None
     """Cost of one run in USD; at most the agent's own."""
@@ -265,7 +265,7 @@ class Agent(Spec):
     """Files of the tree that are added to the prompt."""
     max_turns: Positive = 20
     """Model turns of one run."""
-    timeout: Duration = 600.0
+    timeout: Patience = 600.0
     """Wall time of one run."""
     budget_usd: Usd | None = None
     """Cost of one run in USD; every model that the agent may use needs a price."""

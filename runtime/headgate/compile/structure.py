@@ -15,7 +15,7 @@ from headgate.compile.decode import named
 from headgate.compile.planned import Planned
 from headgate.compile.schema import REFERENCE_LINK, Schema
 from headgate.core.kind import Finding, Key
-from headgate.core.scalars import NAME, NAME_HINT
+from headgate.core.scalars import DURATION, NAME, NAME_HINT, PATIENCE
 from headgate.manifest.diagnostics import suggest
 
 _TYPES = {
@@ -159,6 +159,8 @@ def _explain(error: Any, key: Key) -> tuple[str, str]:
             )
         case "const":
             return f"{name} must be {error.validator_value!r}, not {_shown(value)}", ""
+        case "pattern" if error.validator_value == PATIENCE and re.fullmatch(DURATION, str(value)):
+            return f"{name} must be more than 0", ""
         case "pattern":
             return f"{name}: {_shown(value)} is not valid", _form(error.schema)
         case "anyOf" | "oneOf":
