@@ -34,9 +34,10 @@ WHERE id = :id AND (
 RETURNING {_FIELDS}
 """
 
+# In the order of their ids, as everything that takes the locks of several runs.
 _RENEW = """
-WITH mine AS MATERIALIZED (SELECT id FROM runs WHERE state = 'running' AND lease_owner = :owner ORDER BY id {lock})
-UPDATE runs SET lease_until = {now} + :seconds WHERE id IN (SELECT id FROM mine)
+UPDATE runs SET lease_until = {now} + :seconds
+WHERE id IN (SELECT id FROM runs WHERE state = 'running' AND lease_owner = :owner ORDER BY id {lock})
 """
 
 _RELEASE = f"UPDATE runs SET lease_owner = NULL, lease_until = NULL WHERE {OWNED}"
