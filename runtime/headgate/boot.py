@@ -34,7 +34,7 @@ from headgate.server.edge import Edge
 from headgate.server.protocol import BoundedProtocol
 from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
-from headgate.state import prepare, session_secret, sole_owner
+from headgate.state import own_ledger, prepare, session_secret, sole_owner
 from headgate.stores import ledger_path, open_ledger
 from headgate.stores.port import Ledger
 
@@ -107,7 +107,7 @@ async def open_gateway(
         database = ledger_path(snapshot.gateway.store.url, place.tree)
         if database is not None:
             prepare(database.parent)
-            stack.enter_context(sole_owner(database, database.with_name(f"{database.name}.lock")))
+            stack.enter_context(own_ledger(database))
         ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
         host = Host(ledger, snapshot, state, guest)
         stack.push_async_callback(host.stop, 0)

@@ -7,7 +7,9 @@ import sys
 import click
 
 from headgate import __version__
+from headgate.cli.approvals import approvals
 from headgate.cli.chat import chat
+from headgate.cli.db import db
 from headgate.cli.explain import explain_command
 from headgate.cli.init import init
 from headgate.cli.run import run
@@ -34,6 +36,8 @@ cli.add_command(explain_command)
 cli.add_command(schema)
 cli.add_command(run)
 cli.add_command(chat)
+cli.add_command(approvals)
+cli.add_command(db)
 
 
 def main() -> None:
