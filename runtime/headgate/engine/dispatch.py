@@ -37,8 +37,8 @@ log = structlog.get_logger("headgate.dispatch")
 RESERVED = frozenset(
     {
         "error", "stream_complete", "stream_error", "stream_retry", "text_delta", "thinking_delta", "heartbeat",
-        "tool_call_start", "tool_call_complete", "tool_output_chunk", "tool_approval_request", "interceptor_decision",
-        "max_turns_reached", "budget_exceeded", "compaction",
+        "tool_call_start", "tool_call_complete", "tool_output_chunk", "tool_approval_request", "tool_execute_request",
+        "interceptor_decision", "max_turns_reached", "budget_exceeded", "compaction",
     }
 )  # fmt: skip
 """Names that mean something to clients already: no tool may speak in the gateway's voice."""
@@ -94,7 +94,7 @@ class Dispatch:
             found = await self.questions.outcome(call, tool, state)
         marks = tool.definition.annotations
         if found is None and not (marks.read_only or marks.idempotent):
-            await self.recorder.begin_call(state.step, call)
+            await self.questions.intend(call, state)
         return found
 
     async def _fitted(self, call: ToolCall, result: ToolResult) -> ToolResult:

@@ -11,18 +11,16 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import structlog
 
 from headgate.compile.plan import Snapshot
-from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
-from headgate.engine.admission import admit, planned, still_may
-from headgate.engine.eventlog import EventLog
+from headgate.engine.admission import admit, planned, still_may, withdrawn
+from headgate.engine.audience import Audience
 from headgate.engine.flusher import Flusher
 from headgate.engine.logs import Logs
 from headgate.engine.recorder import Recorder
@@ -31,7 +29,7 @@ from headgate.engine.revisions import Revisions
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.runner import Start
 from headgate.engine.sessions import Session, Sessions
-from headgate.engine.streams import Slot, Streams, Subscription
+from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
@@ -59,6 +57,7 @@ class Host:
         self.flusher = Flusher(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
+        self.audience = Audience(self.streams, self.logs, self.runs)
         self.left: dict[str, Ending | None] = {}
         self.guest = guest
         self.draining = False
@@ -104,10 +103,10 @@ class Host:
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
         self.hold(run)
         try:
-            transcript = await self._transcript(order, session)
+            transcript = await _transcript(self, order, session)
             recorder = self.recorder(run)
             started = RunStarted(agent=plan.name, revision=snapshot.revision, model=choice.model)
-            deserted = await recorder.begin(self._new(run, transcript), self.lease, started)
+            deserted = await recorder.begin(new_run(run, transcript), self.lease, started)
             self.start(run, recorder, Start(transcript.messages))
         finally:
             if run.task is None:
@@ -124,7 +123,7 @@ class Host:
         that nobody listens to any more; its steps stay."""
         session.require_idle()
         self.check(order, session)
-        slot = self._slot(order.principal.key)
+        slot = self.streams.take(order.principal.key, self._streams_per_key)
         session.opening = True
         subscription = None
         try:
@@ -132,33 +131,12 @@ class Host:
                 session.run.cancel(SUPERSEDED)
                 await asyncio.wait([session.run.task])
             run = await self.submit(order, session)
-            subscription = self._subscribed(run.id, run.log, (0, 0), slot)
+            subscription = self.audience.subscribe(run.id, run.log, (0, 0), slot)
         finally:
             session.opening = False
             if subscription is None:
                 slot.free()
         return subscription, run
-
-    async def _transcript(self, order: Order, session: Session | None) -> Transcript:
-        if session is None or session.head_run is None:
-            return join((), order.messages)
-        conversation = await self.ledger.conversation(session.id)
-        if conversation and conversation[-1].state not in ENDED:
-            head = conversation[-1].run_id
-            if order.goes_on:
-                raise Conflict(f"run {head} of this session has not ended; cancel it first", code="run_in_progress")
-            await self.cancel(head, SUPERSEDED)
-            conversation = await self.ledger.conversation(session.id)
-        return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
-
-    def _new(self, run: Run, transcript: Transcript) -> NewRun:
-        order, principal = run.order, run.order.principal
-        return NewRun(
-            id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
-            model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
-            messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
-            channel=order.channel, request=order.request,
-        )  # fmt: skip
 
     # -- the task of a run -------------------------------------------------------------------------------------------
 
@@ -197,12 +175,7 @@ class Host:
     async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
         """A connection of the key's holder that follows the run from the event behind `after` on; raises `NotFound`,
         and `Overloaded` when the key has too many streams."""
-        slot = self._slot(key)
-        try:
-            return self._subscribed(run_id, await self.logs.find(run_id), after, slot)
-        except BaseException:
-            slot.free()
-            raise
+        return await self.audience.follow(run_id, after, key, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
         """Ends a run, whether it is going on or waits; returns whether its end is committed already. Raises `NotFound`,
@@ -235,18 +208,9 @@ class Host:
         teller = Teller(record.id, self.logs.claimed(record), record.fence, self.flusher)
         await Recorder(self.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
 
-    def _slot(self, key: str) -> Slot:
-        return self.streams.take(key, self.snapshot.gateway.server.limits.streams_per_key)
-
-    def _subscribed(self, run_id: str, events: EventLog, after: EventId, slot: Slot) -> Subscription:
-        run = self.runs.get(run_id)
-        follower = run.follow(after) if run is not None and run.log is events else events.follow(after)
-        return Subscription(run_id, follower, slot, partial(self._deserted, run_id))
-
-    def _deserted(self, run_id: str) -> None:
-        run = self.runs.get(run_id)
-        if run is not None:
-            run.deserted()
+    @property
+    def _streams_per_key(self) -> int:
+        return self.snapshot.gateway.server.limits.streams_per_key
 
     # -- one edit ----------------------------------------------------------------------------------------------------
 
@@ -264,16 +228,9 @@ class Host:
 
     def _withdrawn(self, run: Run, tool: str) -> str | None:
         """Why the live revision no longer lets this run use the tool, or None."""
-        live = self.snapshot
-        if live is run.snapshot:
+        if self.snapshot is run.snapshot:
             return None
-        plan = live.agents.get(run.plan.name)
-        principal = self.principal(run.order.principal.digest)
-        if plan is None or principal is None:
-            return f"agent {run.plan.name!r} is no longer offered"
-        shaped = plan.shaped(principal, run.order.channel, run.order.profile or principal.profile)
-        offered = tool in shaped.tools or tool in BUILT_IN
-        return None if offered else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
+        return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -289,6 +246,31 @@ class Host:
                     await self._idle.wait()
         await self.flusher.close()
         await self._revisions.close()
+
+
+async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
+    """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
+    if session is None or session.head_run is None:
+        return join((), order.messages)
+    conversation = await host.ledger.conversation(session.id)
+    if conversation and conversation[-1].state not in ENDED:
+        head = conversation[-1].run_id
+        if order.goes_on:
+            raise Conflict(f"run {head} of this session has not ended; cancel it first", code="run_in_progress")
+        await host.cancel(head, SUPERSEDED)
+        conversation = await host.ledger.conversation(session.id)
+    return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
+
+
+def new_run(run: Run, transcript: Transcript) -> NewRun:
+    """The run as the ledger keeps it."""
+    order, principal = run.order, run.order.principal
+    return NewRun(
+        id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
+        model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
+        messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
+        channel=order.channel, request=order.request,
+    )  # fmt: skip
 
 
 def _nobody() -> None:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from headgate.core.events import (
     Delta,
     Event,
     Outcome,
-    Pending,
     RunCancelled,
     RunCompleted,
     RunEnd,
     RunFailed,
-    RunState,
-    RunWaiting,
     TextDelta,
     ThinkingDelta,
     ToolCompleted,
@@ -33,10 +30,8 @@ from headgate.engine.utterance import Held, Utterance
 from headgate.stores.port import Ledger
 from headgate.stores.records import (
     EndState,
-    Intent,
     Lease,
     NewRun,
-    Parked,
     Produced,
     Progress,
     RunEndRecord,
@@ -44,7 +39,6 @@ from headgate.stores.records import (
     StepRecord,
 )
 from headgate.stores.told import Told
-from headgate.stores.waits import Opened, WaitRecord
 
 E = TypeVar("E", bound=Event)
 _STATES: Mapping[type[RunEnd], EndState] = {
@@ -101,6 +95,12 @@ class Recorder:
         """Forgets what was said in the turn that is being made again."""
         self._deltas.clear()
 
+    async def keep(self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int]) -> None:
+        """Carries out one transaction of the run, even when cancelled meanwhile, and then tells the events; each comes
+        with its step."""
+        if await self._teller.keep(work, *events):
+            raise asyncio.CancelledError
+
     # -- steps -------------------------------------------------------------------------------------------------------
 
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
@@ -142,19 +142,6 @@ class Recorder:
         if await self._teller.keep(work, *told, deltas=held.deltas):
             raise asyncio.CancelledError
 
-    async def begin_call(self, step: int, call: ToolCall) -> None:
-        """Keeps the intent to make a call that must not be made twice."""
-
-        def work(told: Told) -> Coroutine[Any, Any, None]:
-            intent = Intent(
-                run_id=self.run_id, fence=self.fence, step=step, call_id=call.id, tool=call.name, at=self.now(),
-                told=told,
-            )  # fmt: skip
-            return self._ledger.begin_call(intent)
-
-        if await self._teller.keep(work):
-            raise asyncio.CancelledError
-
     async def tool_step(
         self,
         step: int,
@@ -179,8 +166,7 @@ class Recorder:
 
         duration = int((ended - started) * 1000)
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
-        if await self._teller.keep(work, (event, step)):
-            raise asyncio.CancelledError
+        await self.keep(work, (event, step))
 
     def _step(self, record: StepRecord, produced: Produced | None, told: Told) -> StepCommit:
         messages = (produced,) if produced else ()
@@ -194,32 +180,6 @@ class Recorder:
         return Progress(
             turns=self.turns, usage=self.usage, cost=self.cost, answer=self._said, elapsed=round(self.elapsed, 3)
         )
-
-    # -- waiting -----------------------------------------------------------------------------------------------------
-
-    async def open_wait(self, wait: WaitRecord, event: Event) -> None:
-        """Keeps a question, and then asks it."""
-
-        def work(told: Told) -> Coroutine[Any, Any, None]:
-            return self._ledger.open_wait(Opened(fence=self.fence, wait=wait, told=told))
-
-        if await self._teller.keep(work, (event, wait.step)):
-            raise asyncio.CancelledError
-
-    async def park(self, waits: tuple[WaitRecord, ...]) -> RunState:
-        """The run gives its lease back, since it can only wait; `queued` when an answer has come meanwhile."""
-        pending = tuple(Pending(w.id, w.kind, w.call_id, w.tool, w.expires_at) for w in waits)
-        states: list[RunState] = []
-
-        async def work(told: Told) -> None:
-            parked = Parked(
-                run_id=self.run_id, fence=self.fence, progress=self.progress, waits=tuple(w.id for w in waits),
-                told=told,
-            )  # fmt: skip
-            states.append(await self._ledger.park(parked))
-
-        await self._teller.keep(work, (RunWaiting(waits=pending), 0))
-        return states[0]
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
