@@ -44,7 +44,8 @@ WITH RECURSIVE chain (id) AS (
     UNION
     SELECT runs.prior_run FROM chain JOIN runs ON runs.id = chain.id WHERE runs.prior_run IS NOT NULL
 )
-UPDATE runs SET session_id = :id WHERE session_id IS NULL AND ended_at IS NOT NULL AND id IN (SELECT id FROM chain)
+UPDATE runs SET session_id = :id
+WHERE id IN (SELECT id FROM chain) AND coalesce(session_id, '') = '' AND ended_at IS NOT NULL
 """
 
 _SPARE = """

@@ -19,7 +19,8 @@ _CLAIM = f"""
 WITH free AS MATERIALIZED (
     SELECT id FROM runs
     WHERE state = 'queued'
-       OR (state = 'running' AND (lease_until IS NULL OR (lease_until <= {{now}} AND lease_owner <> :owner)))
+       OR (state = 'running' AND lease_until IS NULL)
+       OR (state = 'running' AND lease_until <= {{now}} AND lease_owner <> :owner)
     ORDER BY created_at, id LIMIT :limit {{skip}}
 )
 {_TAKE} WHERE id IN (SELECT id FROM free) RETURNING {_FIELDS}
