@@ -93,8 +93,8 @@ class Host:
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
-        """Creates, commits and starts a run; raises `RequestError` when it cannot be had, `StoreError` when it cannot
-        be committed. A run whose caller is cancelled before it starts is cancelled too."""
+        """Creates, commits and starts a run, or raises `RequestError` or `StoreError`; a run whose caller is cancelled
+        before it starts is cancelled too."""
         snapshot = self.snapshot
         self._admit(order)
         plan, choice = planned(snapshot, order)
@@ -119,8 +119,7 @@ class Host:
         return run
 
     async def converse(self, order: Order, session: Session) -> tuple[Subscription, Run]:
-        """A run of a session that one connection streams (D2): raises `Conflict` while another does, and ends a run
-        that nobody listens to any more; its steps stay."""
+        """A run that one connection streams (D2): `Conflict` while another does; a run without a listener ends first."""
         session.require_idle()
         self.check(order, session)
         slot = self.streams.take(order.principal.key, self._streams_per_key)
@@ -173,8 +172,7 @@ class Host:
     # -- runs by their id --------------------------------------------------------------------------------------------
 
     async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
-        """A connection of the key's holder that follows the run from the event behind `after` on; raises `NotFound`,
-        and `Overloaded` when the key has too many streams."""
+        """See `Audience.follow`; the limit is the live revision's."""
         return await self.audience.follow(run_id, after, key, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
@@ -235,8 +233,7 @@ class Host:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:
-        """Takes no new run, lets the steps that are going on end within `grace` seconds, leaves the rest to the next
-        process, and closes everything."""
+        """Takes no new run, lets steps that are going on end within `grace` seconds, and leaves the rest for later."""
         self.draining = True
         for now in (False, True):
             for run in list(self.runs.values()):
