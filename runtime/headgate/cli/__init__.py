@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -48,6 +49,9 @@ def main() -> None:
         error.show()
         code = USAGE
     except click.Abort:
+        code = 1
+    except BrokenPipeError:  # nobody reads any more, and what is left in the buffer must not fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except GatewayError as error:
         hint = getattr(error, "hint", "")

@@ -15,7 +15,7 @@ from headgate.cli.client.line import Line
 from headgate.cli.client.port import Question, Reply, Terms
 from headgate.cli.render import words
 from headgate.cli.render.screen import Screen
-from headgate.core.errors import Conflict, Forbidden, GatewayError, NotFound
+from headgate.core.errors import Forbidden, GatewayError, RequestError
 from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, InputRequested, RunEnd, ToolCompleted
 from headgate.core.events import ToolOutput as Output
 from headgate.engine.run import Ending
@@ -23,6 +23,8 @@ from headgate.stores.waits import Decision
 
 C = TypeVar("C", bound=Callable[..., Any])
 _OUTCOMES: Mapping[str, Decision] = {"r": "retry", "d": "done", "f": "failed"}
+_SETTLED = (404, 409, 410)
+"""Statuses of a question that somebody else has settled, whose time is over, or whose run has ended."""
 _HELP = "Answer approvals: all or none of them; without it a person at the terminal is asked, or the run ends."
 
 
@@ -67,10 +69,11 @@ class Attendant:
         else may come and answer it."""
         try:
             yield
-        except (Conflict, NotFound) as error:
-            self._say(f"no answer is needed any more: {words.failure(error)}")
         except GatewayError as error:
-            if self._person and isinstance(error, Forbidden):
+            status = error.status if isinstance(error, RequestError) else 0
+            if status in _SETTLED:
+                self._say(f"no answer is needed any more: {words.failure(error)}")
+            elif self._person and status == Forbidden.status:
                 self._say(f"{words.failure(error)}; somebody else has to answer")
             else:
                 self._line.cancel(Ending(f"the question about {question.name} cannot be answered: {error.message}"))

@@ -18,7 +18,7 @@ from headgate.cli.store import read_tree, store_of
 from headgate.compile.compiler import Compiled
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, Invalid, NotFound
-from headgate.engine.answers import decided, give, may_answer, require_approver
+from headgate.engine.answers import DECISIONS, decided, give, may_answer, require_approver
 from headgate.server.wait_views import wait_view
 from headgate.stores.port import Ledger
 from headgate.stores.waits import Vote, WaitFilter, WaitRecord
@@ -78,21 +78,24 @@ class ServerDesk:
         found: list[View] = []
         query = {"state": "pending", "limit": str(_PAGE)}
         while True:
-            page = await self._http.json("GET", "/v1/approvals", self._key, params=query)
-            found += page["items"]
+            page = await self._http.json("GET", "/v1/waits", self._key, params=query)
+            found += [each for each in page["items"] if each["kind"] in DECISIONS]
             if not page["next"]:
                 return found
             query["cursor"] = page["next"]
 
     async def show(self, wait_id: str) -> View:
         """One."""
-        found: View = await self._http.json("GET", _path(wait_id), self._key)
+        found: View = await self._http.json("GET", f"/v1/waits/{quote(wait_id, safe='')}", self._key)
         return found
 
     async def answer(self, wait_id: str, reply: Reply) -> View:
         """The server decides who may."""
-        said = {"decision": reply.decision, "reason": reply.reason, "remember": reply.remember}
-        settled: View = await self._http.json("POST", _path(wait_id), self._key, json=said)
+        said: dict[str, Any] = {"decision": reply.decision, "reason": reply.reason}
+        path = f"/v1/waits/{quote(wait_id, safe='')}/answer"
+        if reply.decision in DECISIONS["approval"]:
+            said, path = said | {"remember": reply.remember}, f"/v1/approvals/{quote(wait_id, safe='')}"
+        settled: View = await self._http.json("POST", path, self._key, json=said)
         return settled
 
 
@@ -111,7 +114,7 @@ class TreeDesk:
         while True:
             wanted = WaitFilter(viewer=viewer, state="pending", after=after, limit=_PAGE)
             page = await self._ledger.waits(wanted)
-            found += [_view(each) for each in page if each.kind != "client_tool" and each.expires_at > time.time()]
+            found += [_view(each) for each in page if each.kind in DECISIONS and each.expires_at > time.time()]
             if len(page) < _PAGE:
                 return found
             after = (page[-1].created_at, page[-1].id)
@@ -142,7 +145,3 @@ class TreeDesk:
 def _view(wait: WaitRecord) -> View:
     view: View = msgspec.to_builtins(wait_view(wait))
     return view
-
-
-def _path(wait_id: str) -> str:
-    return f"/v1/approvals/{quote(wait_id, safe='')}"

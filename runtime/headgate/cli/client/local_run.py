@@ -75,7 +75,7 @@ class LocalRun:
                     await self._answered.wait()
             self._answered.clear()
         if state == "queued":
-            self._host.left.setdefault(self.id, self._ending)
+            self._host.left.add(self.id, self._ending)
             self._host.poke()
 
     async def _state(self) -> RunState:

@@ -49,6 +49,7 @@ class RemoteClient:
         self._frames = Frames()
         self._run = ""
         self._open: set[str] = set()
+        self._views: dict[str, dict[str, Any]] = {}
         self.agent = target.agent
         self.model = target.model or ""
         self.demo = False
@@ -85,6 +86,7 @@ class RemoteClient:
         """The events of one run, as far as the wire tells them, and a terminal one of our own where none comes."""
         self._ending, self._run = None, ""
         self._open.clear()
+        self._views.clear()
         frames = self._frames = Frames()
         try:
             async with asyncio.timeout(None) as self._clock, aclosing(self._told(messages, frames)) as events:
@@ -133,7 +135,7 @@ class RemoteClient:
                     event = frames.read(_decoded(data))
                     if event is not None:
                         self._note(event)
-                        yield event
+                        yield await self._detailed(event) if isinstance(event, ApprovalRequested) else event
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Question):
@@ -148,16 +150,38 @@ class RemoteClient:
 
     # -- questions ----------------------------------------------------------------------------------------------------
 
+    async def _detailed(self, event: ApprovalRequested) -> ApprovalRequested:
+        """The question with what the frame does not tell: labels, policy, approvers; from servers that tell them."""
+        query = {"run": self._run, "state": "pending"}
+        with contextlib.suppress(GatewayError, TimeoutError, KeyError, TypeError):
+            async with asyncio.timeout(_LAST):
+                page = await self._http.json("GET", "/v1/approvals", self._key, params=query)
+            for view in page["items"]:
+                if view["call_id"] == event.call_id:
+                    self._views[event.call_id] = view
+                    return _full(event, view)
+        return event
+
     async def terms(self, question: Question) -> Terms:
-        """The wire does not tell whether an approval may be remembered, and takes no reasons."""
-        return Terms(remember=isinstance(question, ApprovalRequested), reason=False)
+        """As the server tells; where it does not, everything may be tried but a reason, for which the wire has no
+        place."""
+        view = self._views.get(question.call_id)
+        if view is None:
+            return Terms(remember=isinstance(question, ApprovalRequested), reason=False)
+        return Terms(remember=bool(view.get("may_remember")))
 
     async def reply(self, question: Question, reply: Reply) -> None:
-        """Answers an approval; the wire has no questions of another kind that are for people."""
+        """Answers an approval; the wire has no questions of another kind that are for people. What has a reason goes
+        to the native API, which takes it."""
         if reply.decision not in ("approve", "deny"):
             raise Invalid(f"the chat API cannot be told {reply.decision!r}")
-        said = {"approved": reply.decision == "approve", "allow_tool_type": reply.remember}
-        await self._answer("/api/chat/tool-approval", question, said)
+        if reply.reason and question.call_id in self._views:
+            said = {"decision": reply.decision, "reason": reply.reason, "remember": reply.remember}
+            await self._http.json("POST", f"/v1/approvals/{quote(question.id, safe='')}", self._key, json=said)
+            self._open.discard(question.call_id)
+            return
+        proof = {"approved": reply.decision == "approve", "allow_tool_type": reply.remember}
+        await self._answer("/api/chat/tool-approval", question, proof)
 
     async def decline(self, question: InputRequested) -> None:
         """Posts the error in place of a result."""
@@ -175,3 +199,10 @@ def _decoded(data: bytes) -> Any:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("a frame that is not JSON") from None
+
+
+def _full(event: ApprovalRequested, view: dict[str, Any]) -> ApprovalRequested:
+    return msgspec.structs.replace(
+        event, id=view["id"], policy=view["policy"] or "", shown=tuple(view["shown"]),
+        approvers=tuple(view["approvers"]), quorum=view["quorum"],
+    )  # fmt: skip
