@@ -36,7 +36,7 @@ def test_tool_codes() -> None:
 
 def test_routes() -> None:
     """Every HTTP route is named, with its method."""
-    text = page("chat-api.md") + page("operations.md")
+    text = page("chat-api.md") + page("operations.md") + page("api.md")
     handlers = {(method, path) for each in ROUTES for path in each.paths for method in each.http_methods}
     shown = [f"`{method} {re.sub(r':[a-z]+}', '}', path)}`" for method, path in handlers if method != "OPTIONS"]
     assert [each for each in shown if each not in text] == []
