@@ -35,7 +35,7 @@ ByKey = Request[Principal, Any, State]
     "/v1/agents/{agent_id:str}/invoke",
     **native(
         "agents", "Have an agent do one task", scopes=SCOPES, body=Invoke, answers={200: Invocation, 202: Accepted},
-        errors=(404, 429, 503),
+        errors=(404, 429, 503), streams=True,
     ),
 )  # fmt: skip
 async def invoke(agent_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
@@ -61,7 +61,7 @@ async def invoke(agent_id: FromPath[str], request: ByKey, edge: NamedDependency[
     "/v1/agents/{agent_id:str}/chat",
     **native(
         "agents", "Go on with a conversation", scopes=SCOPES, body=Talk, answers={200: ChatTurn, 202: Accepted},
-        errors=(404, 409, 429, 503),
+        errors=(404, 409, 429, 503), streams=True,
     ),
 )  # fmt: skip
 async def talk(agent_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from litestar import Request
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, RequestBody, Schema
 from pydantic import BaseModel, ValidationError
 
 from headgate.core.errors import Invalid
@@ -54,9 +55,10 @@ def native(
     answers: Mapping[int, Any],
     body: type[BaseModel] | None = None,
     errors: Collection[int] = (),
+    streams: bool = False,
 ) -> dict[str, Any]:
     """The arguments of a route's decorator: `answers` are the types of its bodies by status, `errors` the statuses of
-    problems besides those that every route can have."""
+    problems besides those that every route can have; `streams` says that it can also answer with events."""
     specs = {status: _described(status, answer) for status, answer in answers.items()}
     specs |= {status: _described(status, Problem, _PROBLEM) for status in (*_ALWAYS, *errors)}
     return {
@@ -66,29 +68,37 @@ def native(
         "summary": summary,
         "status_code": min(answers),
         "responses": specs | {400: _described(400, Problem, _PROBLEM)},
-        "operation_class": _operation(body) if body else Operation,
+        "operation_class": _operation(body, streams=streams),
         "security": [{"key": []}],
     }
 
 
 def _described(status: int, answer: Any, media_type: str = "application/json") -> ResponseSpec:
-    media_type = "text/event-stream" if answer is str else media_type
     return ResponseSpec(answer, generate_examples=False, description=HTTPStatus(status).phrase, media_type=media_type)
 
 
+@dataclass
 class _Described(Operation):
-    """An operation whose handler reads the body by itself, so that the framework does not see its type."""
+    """An operation with what the framework does not see: the body, which its handler reads by itself, and the stream
+    that it can answer with."""
 
-    schema: ClassVar[dict[str, Any]]
+    schema: ClassVar[dict[str, Any] | None]
+    streams: ClassVar[bool]
 
     def __post_init__(self) -> None:
-        content = {"application/json": OpenAPIMediaType(schema=self.schema)}  # type: ignore[arg-type]
-        self.request_body = RequestBody(content=content, required=True)
+        if self.schema is not None:
+            content = {"application/json": OpenAPIMediaType(schema=self.schema)}  # type: ignore[arg-type]
+            self.request_body = RequestBody(content=content, required=True)
+        answer = (self.responses or {}).get("200")
+        if self.streams and isinstance(answer, OpenAPIResponse):
+            events = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description="Events of the run."))
+            answer.content = {**(answer.content or {}), "text/event-stream": events}
 
 
-def _operation(body: type[BaseModel]) -> type[Operation]:
-    schema = body.model_json_schema()
-    return type(f"{body.__name__}Operation", (_Described,), {"schema": _inlined(schema, schema.pop("$defs", {}))})
+def _operation(body: type[BaseModel] | None, *, streams: bool) -> type[Operation]:
+    schema = body.model_json_schema() if body else None
+    inlined = _inlined(schema, schema.pop("$defs", {})) if schema else None
+    return type("Described", (_Described,), {"schema": inlined, "streams": streams})
 
 
 def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:

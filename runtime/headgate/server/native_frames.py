@@ -61,8 +61,8 @@ class Frames:
         return head.encode() + dump(self.members(event)) + b"\n\n"
 
     def item(self, event: Event) -> dict[str, Any]:
-        """The event as an item of a page."""
-        return {"id": event.id, "event": kind_of(event), **self.members(event)}
+        """The event as an item of a page: the three fields of its frame."""
+        return {"id": event.id, "event": kind_of(event), "data": self.members(event)}
 
     def members(self, event: Event) -> dict[str, Any]:
         """The members of an event, in the forms that all routes share."""

@@ -83,10 +83,18 @@ class StepPage(msgspec.Struct):
     next: str | None
 
 
-class EventPage(msgspec.Struct):
-    """Events of a run, in order: `id`, `event` and the members of its type; `next` is what to ask for `after`."""
+class EventView(msgspec.Struct):
+    """An event: its id, its type, and the members that this type has."""
 
-    items: list[dict[str, Any]]
+    id: str
+    event: str
+    data: dict[str, Any]
+
+
+class EventPage(msgspec.Struct):
+    """Events of a run, in order; `next` is what to ask for `after`, null when nothing more will come."""
+
+    items: list[EventView]
     next: str | None
 
 

@@ -123,7 +123,7 @@ async def run_steps(
 
 @get(
     "/v1/runs/{run_id:str}/events",
-    **native("runs", "Events of a run", scopes=READERS, answers={200: EventPage}, errors=(404, 429)),
+    **native("runs", "Events of a run", scopes=READERS, answers={200: EventPage}, errors=(404, 429), streams=True),
 )
 async def run_events(
     run_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge],
