@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headgate.core.events import ENDED, RunEnd
+from headgate.core.events import ENDED, ApprovalResolved, RunEnd
 from headgate.stores.waits import WaitRecord
 from tests.crash.life import Folder
 from tests.crash.record import Known, blurred, calls_of, is_delta
@@ -61,6 +61,9 @@ def _log(found: Known) -> Iterator[str]:
     expected = Counter(call.id for message in found.messages for call in message.calls)
     if not begun == ended == expected:
         yield f"calls {dict(expected)} began {dict(begun)} and ended {dict(ended)}"
+    asked = Counter(wait.id for wait in found.waits if wait.kind == "approval")
+    if Counter(event.id for event in found.events if isinstance(event, ApprovalResolved)) != asked:
+        yield f"approvals {dict(asked)} were not resolved once each"
     steps = [step.n for step in found.steps]
     if steps != list(range(1, len(steps) + 1)):
         yield f"its steps are {steps}"

@@ -25,7 +25,7 @@ from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.hygiene import clean, cut, payload, wash
-from headgate.engine.questions import Questions
+from headgate.engine.questions import Questions, unknown
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
 from headgate.engine.turn import CallState
@@ -78,6 +78,8 @@ class Dispatch:
         tool = self.tools.get(call.name)
         refused = self._refused(call, tool, cut=cut)
         if refused is not None or tool is None:
+            if state.begun is not None:  # it was made once: it is not refused any more, and nobody can be asked
+                refused = unknown(call)
             return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
         asked = await self._asked(call, tool, state)
         if isinstance(asked, WaitRecord):

@@ -22,6 +22,7 @@ from headgate.core.events import ENDED, EventId, RunStarted
 from headgate.engine.admission import admit, planned, still_may, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.flusher import Flusher
+from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
 from headgate.engine.recorder import Recorder
 from headgate.engine.resume import progress_of
@@ -30,7 +31,7 @@ from headgate.engine.run import Ending, Order, Run
 from headgate.engine.runner import Start
 from headgate.engine.sessions import Session, Sessions
 from headgate.engine.streams import Streams, Subscription
-from headgate.engine.supervisor import After, Supervisor
+from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
 from headgate.stores.port import Ledger
@@ -58,7 +59,7 @@ class Host:
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
-        self.left: dict[str, Ending | None] = {}
+        self.left = Leftovers()
         self.guest = guest
         self.draining = False
         self.poke: Callable[[], None] = _nobody
@@ -93,8 +94,7 @@ class Host:
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
-        """Creates, commits and starts a run, or raises `RequestError` or `StoreError`; a run whose caller is cancelled
-        before it starts is cancelled too."""
+        """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
         self._admit(order)
         plan, choice = planned(snapshot, order)
@@ -153,8 +153,10 @@ class Host:
             after = await self._supervisor.conduct(run, recorder, start)
         finally:
             self._release(run)
-            if after == "left" and not self.draining:
-                self.left[run.id] = run.ending
+            if after != "left":
+                self.left.forget(run.id)
+            elif not self.draining:
+                self.left.add(run.id, run.ending)
         if after != "ended":
             self.poke()
 
@@ -176,8 +178,7 @@ class Host:
         return await self.audience.follow(run_id, after, key, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
-        """Ends a run, whether it is going on or waits; returns whether its end is committed already. Raises `NotFound`,
-        and `Conflict` when it has ended."""
+        """Ends a run; returns whether its end is kept already. Raises `NotFound`, and `Conflict` when it has ended."""
         run = self.runs.get(run_id)
         if run is not None:
             run.cancel(ending)
@@ -188,7 +189,11 @@ class Host:
         claimed = await self.ledger.claim_run(run_id, self.lease) if record.state not in ENDED else None
         if claimed is None:
             raise Conflict(f"run {run_id} has ended already", code="invalid_state")
-        await self.end(claimed, ending)
+        run = self.runs.get(run_id)
+        if run is not None:  # taken up meanwhile, it has lost its fence just now, and is ended when it is found left
+            run.cancel(ending)
+            return False
+        await end(self, claimed, ending)
         return True
 
     async def answer(self, answer: Answer) -> WaitRecord | None:
@@ -200,11 +205,6 @@ class Host:
                 run.bell.ring(settled.id)
             self.poke()
         return settled
-
-    async def end(self, record: RunRecord, ending: Ending) -> None:
-        """Ends a run that this process has claimed and that has no task."""
-        teller = Teller(record.id, self.logs.claimed(record), record.fence, self.flusher)
-        await Recorder(self.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
 
     @property
     def _streams_per_key(self) -> int:
@@ -241,8 +241,15 @@ class Host:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if now else grace):
                     await self._idle.wait()
+        self.logs.break_off(STOPPING)
         await self.flusher.close()
         await self._revisions.close()
+
+
+async def end(host: Host, record: RunRecord, ending: Ending) -> None:
+    """Ends a run that this process has claimed and that has no task."""
+    teller = Teller(record.id, host.logs.claimed(record), record.fence, host.flusher)
+    await Recorder(host.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
 
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
@@ -254,7 +261,11 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
         head = conversation[-1].run_id
         if order.goes_on:
             raise Conflict(f"run {head} of this session has not ended; cancel it first", code="run_in_progress")
-        await host.cancel(head, SUPERSEDED)
+        with contextlib.suppress(Conflict):  # it has just ended
+            await host.cancel(head, SUPERSEDED)
+        run = host.runs.get(head)
+        if run is not None and run.task is not None:
+            await asyncio.wait([run.task])
         conversation = await host.ledger.conversation(session.id)
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf, nextafter
 from typing import Any
 
 import msgspec
@@ -77,22 +78,26 @@ class Questions:
         if asked is None or (asked.resolved_at or asked.created_at) < state.begun:  # that one was about an earlier try
             how, policy = self.plan.approvals.unknown_outcome(tool.definition)
             if how == "tell_model":
-                return _unknown(call)
+                return unknown(call)
             return await self._request(
                 "unknown_outcome", call, state, policy.timeout if policy else UNKNOWN_TIMEOUT, policy
             )
         if asked.state == "pending":
             return asked
-        return _told(asked, call) if asked.state == "answered" else _unknown(call)
+        return _told(asked, call) if asked.state == "answered" else unknown(call)
 
     async def intend(self, call: ToolCall, state: CallState) -> None:
         """Keeps that the call is about to be made, since it must not be made twice."""
+
+        asked = state.waits.get("unknown_outcome")
+        # Later than the answer that asked for it, whatever the clock says: that answer is for one more try only.
+        at = max(self.recorder.now(), nextafter(asked.resolved_at or 0.0, inf) if asked else 0.0)
 
         def work(told: Told) -> Coroutine[Any, Any, None]:
             recorder = self.recorder
             intent = Intent(
                 run_id=recorder.run_id, fence=recorder.fence, step=state.step, call_id=call.id, tool=call.name,
-                at=recorder.now(), told=told,
+                at=at, told=told,
             )  # fmt: skip
             return self.ledger.begin_call(intent)
 
@@ -189,7 +194,8 @@ def _name(ruling: Ruling) -> str:
     return ruling.policy.name if ruling.policy else ""
 
 
-def _unknown(call: ToolCall) -> ToolResult:
+def unknown(call: ToolCall) -> ToolResult:
+    """What the model reads of a call that was cut off."""
     said = f"{call.name} was interrupted, and whether it took effect is not known; find out before you call it again"
     return failed("outcome_unknown", said, status="unknown")
 

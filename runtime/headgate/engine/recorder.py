@@ -168,11 +168,16 @@ class Recorder:
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
         await self.keep(work, (event, step))
 
-    def _step(self, record: StepRecord, produced: Produced | None, told: Told) -> StepCommit:
-        messages = (produced,) if produced else ()
+    async def answer(self, message: Message, step: int) -> None:
+        """Commits the message with the results of a turn whose steps are committed without it."""
+        produced = Produced(message, step)
+        await self.keep(lambda told: self._ledger.commit_step(self._step(None, produced, told)))
+
+    def _step(self, record: StepRecord | None, produced: Produced | None, told: Told) -> StepCommit:
         return StepCommit(
-            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,), messages=messages, told=told
-        )
+            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,) if record else (),
+            messages=(produced,) if produced else (), told=told,
+        )  # fmt: skip
 
     @property
     def progress(self) -> Progress:

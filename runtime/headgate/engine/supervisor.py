@@ -86,7 +86,10 @@ class Supervisor:
             )  # fmt: skip
             states.append(await self._ledger.park(parked))
 
-        await recorder.keep(work, (RunWaiting(waits=pending), 0))
+        try:
+            await recorder.keep(work, (RunWaiting(waits=pending), 0))
+        except asyncio.CancelledError:  # too late: it waits already, and is ended by whoever takes it up for that
+            return "left"
         return "queued" if states == ["queued"] else "waiting"
 
     def _runner(self, run: Run, recorder: Recorder, spill: Spill) -> AgentRunner:

@@ -24,10 +24,10 @@ class FaultyLedger:
         self._failing[method] += times
 
     def hold(self, method: str) -> None:
-        """Calls of the method wait, before anything is written, until they are released."""
+        """Calls of the method wait, before anything is written, until they are freed."""
         self._gates[method], self._waiting[method] = asyncio.Event(), asyncio.Event()
 
-    def release(self, method: str) -> None:
+    def free(self, method: str) -> None:
         """Lets the calls that wait go on."""
         self._gates.pop(method).set()
 
