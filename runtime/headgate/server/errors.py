@@ -65,12 +65,17 @@ def _places(errors: Iterable[Any]) -> list[Any]:
     return [{"detail": each, "pointer": "#/input"} if isinstance(each, str) else each for each in errors]
 
 
+def _parameter(name: str) -> str:
+    """The name on the wire of a handler's argument; the framework keeps `state` for itself."""
+    return "state" if name == "wanted" else name
+
+
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """A failure that the framework found: no such route, wrong method, a parameter that it cannot read."""
     path, status = request.scope["path"], error.status_code
     if isinstance(error, ValidationException):
         extra: Any = error.extra or ()
-        wrong = [{"detail": each["message"], "parameter": each["key"]} for each in extra if "key" in each]
+        wrong = [{"detail": each["message"], "parameter": _parameter(each["key"])} for each in extra if "key" in each]
         named = ", ".join(each["parameter"] for each in wrong)
         return respond(path, 422, "invalid_request", f"parameters that cannot be read: {named}", {}, errors=wrong)
     compatible = path.lstrip("/").startswith(COMPATIBLE)
