@@ -215,7 +215,9 @@ class Reloader:
         self._rejected = (compiled.revision, compiled.secrets_digest)
         errors = [str(each) for each in findings if each.severity == "error"]
         self.status.attempted, self.status.diagnostics = compiled.revision, findings
-        self.status.set("Accepted", False, "Invalid", f"{len(errors)} error{'s' if len(errors) > 1 else ''}; the first: {errors[0]}")
+        self.status.set(
+            "Accepted", False, "Invalid", f"{len(errors)} error{'s' if len(errors) > 1 else ''}; the first: {errors[0]}"
+        )
         self.status.set("Degraded", True, "ReloadRejected", "the tree has errors; the revision before serves on")
         log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
 
