@@ -46,9 +46,10 @@ class Speaker(Protocol):
 class Flusher:
     """Collects from those that have something to keep."""
 
-    def __init__(self, ledger: Ledger, interval: float = INTERVAL) -> None:
+    def __init__(self, ledger: Ledger, interval: float = INTERVAL, again: float = AGAIN) -> None:
         self._ledger = ledger
         self._interval = interval
+        self._again = again
         self._speakers: set[Speaker] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._working: asyncio.Task[None] | None = None
@@ -89,7 +90,7 @@ class Flusher:
             if error.code in _PASSING:
                 for speaker, batch in taken:
                     speaker.give_back(batch)
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(self._again)
             else:
                 await self._apart(taken)
             return
