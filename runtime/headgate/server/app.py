@@ -96,6 +96,7 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
             title="Headgate",
             version=__version__,
             path="/openapi",
+            use_handler_docstrings=True,
             components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
             render_plugins=[JsonRenderPlugin(path="/schema.json")],
         ),
