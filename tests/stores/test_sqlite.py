@@ -122,7 +122,8 @@ async def test_full(tmp_path):
     async with opened(tmp_path, "max_page_count = 60") as (ledger, database):
         await ledger.create_run(new, LEASE, Told())
         kept, error = await fill(ledger, new.id)
-        assert (error.code, error.message) == ("store_full", "The disk or the database of the ledger is full.")
+        assert (error.code, error.retryable) == ("store_full", True)
+        assert error.message == "The disk or the database of the ledger is full."
         assert (len(await ledger.steps(new.id)), (await ledger.run(new.id)).turns) == (kept, kept)
         await database.read("PRAGMA max_page_count = 10000")
         await ledger.commit_step(a_commit(new.id, kept + 1))

@@ -198,10 +198,10 @@ class WaitLedger(Protocol):
 class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, Protocol):
     """The durable record of sessions, runs, steps, messages, logs and waits.
 
-    Every method but `sweep` is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with the
-    code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is referred
-    to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is gone. When the awaiting
-    task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot know which.
+    Every method but `sweep` is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with
+    the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is
+    referred to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is gone. When the
+    awaiting task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot know which.
     """
 
     async def sweep(self, cutoffs: Cutoffs, limit: int, /) -> Swept:
