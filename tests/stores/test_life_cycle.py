@@ -11,7 +11,8 @@ from hypothesis.stateful import invariant, precondition, rule
 from headgate.stores.records import Cutoffs, Progress, RunFilter, SessionFilter
 from headgate.stores.waits import WaitFilter
 from headgate.testing.ledger_samples import a_park, a_wait, an_answer, asked
-from tests.stores.life_cycle import PICK, Working, going_on
+from tests.stores.life_cycle import PICK, Working
+from tests.stores.machine import going_on
 from tests.stores.model import Wait
 
 ALL = 1000
