@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headgate.testing.harness import Live, live
 from tests.cli.console import Done, headgate
-from tests.cli.trees import KEYS, RUNS, WAITS, held, rows
+from tests.cli.trees import KEYS, RUNS, WAITS, change, held, rows
 from tests.waiting import until
 
 BOSS = 'approvers = ["boss"]\n[auth.keys.boss]\nkey = "${env:BOSS:-the-key-of-the-boss}"\n'
@@ -128,6 +128,16 @@ async def test_tree_outcome(tmp_path: Path) -> None:
     wait = await stopped(held(tmp_path))
     done = await headgate("approvals", "settle", wait, "done", home=tmp_path)
     assert (done.code, "'done' is no answer to a question of the kind 'approval'" in done.err) == (1, True)
+
+
+async def test_tree_cut_off(tmp_path: Path) -> None:
+    """What became of a call that was cut off is settled in the same way, and listed as such."""
+    wait = await stopped(held(tmp_path))
+    change(tmp_path, "UPDATE waits SET kind = 'unknown_outcome'")
+    assert "    what became of it wanted for tester; " in (await headgate("approvals", home=tmp_path)).out
+    done = await headgate("approvals", "settle", wait, "done", "--reason", "seen it", home=tmp_path)
+    assert (done.code, f"{wait}: answered\n" in done.out) == (0, True)
+    assert 'answer      done by local operator: "seen it"\n' in done.out
 
 
 async def test_served_tree(tmp_path: Path) -> None:

@@ -78,6 +78,19 @@ async def test_several(tmp_path: Path) -> None:
         await shown.see("a person denied calculate (")
 
 
+async def test_typed_too_early(tmp_path: Path) -> None:
+    """What was typed before the question stood there does not answer it."""
+    async with console("chat", "helper", home=held(tmp_path, "")) as shown:
+        await shown.see("> ")
+        shown.type("compute\ny\n")
+        await shown.see(ALLOW)
+        await until(lambda: rows(tmp_path, RUNS) == [("waiting",)])
+        shown.type("n\n")
+        await shown.see("why?")
+        shown.type("\n")
+        await shown.see("Then not.\n")
+
+
 async def test_other_words(tmp_path: Path) -> None:
     """What is no answer is asked for again; a call that may not be remembered takes no `always`."""
     async with console("chat", "helper", home=held(tmp_path, "")) as shown:

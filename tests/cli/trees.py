@@ -91,5 +91,11 @@ def rows(root: Path, sql: str) -> list[tuple[Any, ...]]:
         return db.execute(sql).fetchall()
 
 
+def change(root: Path, sql: str) -> None:
+    """Changes the ledger of a tree that nobody serves."""
+    with contextlib.closing(sqlite3.connect(root / ".headgate" / "state.db")) as db, db:
+        db.execute(sql)
+
+
 RUNS = "SELECT state FROM runs ORDER BY created_at"
 WAITS = "SELECT state FROM waits ORDER BY created_at"

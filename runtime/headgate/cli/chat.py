@@ -15,6 +15,7 @@ from headgate.cli.attendant import Attendant, attended
 from headgate.cli.client.line import Line, connect
 from headgate.cli.client.signals import handled, ignore
 from headgate.cli.client.target import Target, targeted
+from headgate.cli.dialog import Keyboard
 from headgate.cli.render import words
 from headgate.cli.render.answer import Answer
 from headgate.cli.render.screen import Plain, Screen, Terminal, lenient
@@ -45,7 +46,9 @@ def chat(context: click.Context, /, *, show_thinking: bool, approve: str | None,
     person = sys.stdin.isatty() and sys.stdout.isatty()
     screen: Screen = Terminal() if person else Plain()
     with connect(target) as line:
-        attendant = Attendant(line, screen, approve=approve, person=person)
+        attendant = Attendant(
+            line, screen, approve=approve, keyboard=Keyboard(sys.stdin, sys.stdout) if person else None
+        )
         talk = Talk(line, Scribe(screen, thinking=show_thinking), attendant)
         if person:
             _greet(screen, line, target)

@@ -20,7 +20,7 @@ _TIMEOUT = httpx2.Timeout(15.0, read=60.0)
 """Seconds. A server that streams says something every 15 s, so a silent minute is a lost connection."""
 _REFUSALS: Mapping[int, Callable[[str], RequestError]] = {
     400: errors.RequestError, 401: errors.Unauthenticated, 403: errors.Forbidden, 404: errors.NotFound,
-    409: errors.Conflict, 410: errors.Conflict, 422: errors.Invalid, 429: errors.Overloaded, 503: errors.Unavailable,
+    409: errors.Conflict, 410: errors.Gone, 422: errors.Invalid, 429: errors.Overloaded, 503: errors.Unavailable,
 }  # fmt: skip
 """By status; what is gone (410) is a question whose time is over."""
 
