@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from headgate.boot import Place, open_gateway
+from headgate.compile.compiler import Compiler
 from headgate.core.context import Principal
 from headgate.core.events import Event, RunEnd
 from headgate.core.messages import Message, Text
 from headgate.engine.host import Host
 from headgate.engine.keeper import Keeper
+from headgate.engine.reload import Reloader
 from headgate.engine.run import Order, Run
 from headgate.engine.sessions import Session
+from headgate.kinds import DEFAULT_KINDS
+from headgate.state import prepare
 from headgate.stores.records import RunRecord
 from headgate.stores.waits import Answer, Decision, Vote, WaitFilter, WaitRecord, WaitState
 from headgate.testing.faulty_ledger import FaultyLedger
@@ -56,6 +61,15 @@ class House:
         """The run's log, as it is kept."""
         return [*await self.host.ledger.events(run_id, (0, 0), 10_000)]
 
+    def now(self) -> float:
+        """Epoch seconds."""
+        return time.time()
+
+    async def swap(self, root: Path) -> None:
+        """Makes the revision of the tree the live one."""
+        compiler = Compiler(root, DEFAULT_KINDS, {}, secret_key=b"0" * 32)
+        self.host.swap(await Reloader(compiler, {}, prepare(root / ".headgate")).boot())
+
     @property
     def empty(self) -> bool:
         """Whether nothing is held for any run."""
@@ -67,12 +81,16 @@ class House:
         """What is asked, oldest first."""
         return [*reversed(await self.host.ledger.waits(WaitFilter(run_id=run_id, state="pending")))]
 
+    def every_wait(self, run_id: str) -> WaitFilter:
+        """All that the run ever asked."""
+        return WaitFilter(run_id=run_id)
+
     async def answer(
-        self, wait: WaitRecord, state: WaitState, decision: Decision = "approve", reason: str = ""
+        self, wait: WaitRecord, state: WaitState, decision: Decision = "approve", reason: str = "", at: float = 0.0
     ) -> WaitRecord | None:
-        """Answers a question, at the time at which it was asked."""
-        vote = Vote(by="tester", decision=decision, at=wait.created_at, reason=reason)
-        return await self.host.answer(Answer(wait_id=wait.id, state=state, at=wait.created_at, votes=(vote,)))
+        """Answers a question, now unless another time is given."""
+        vote = Vote(by="tester", decision=decision, at=at or self.now(), reason=reason)
+        return await self.host.answer(Answer(wait_id=wait.id, state=state, at=vote.at, votes=(vote,)))
 
     # -- the lives of runs -------------------------------------------------------------------------------------------
 
