@@ -9,7 +9,7 @@ import pytest
 from headgate.testing.harness import live
 from tests import workshop
 from tests.conftest import Tree
-from tests.server.native import HELD, PICK, Caller, at_gate, settled
+from tests.server.native import HELD, PICK, Caller, at_gate
 
 PICKS = "- calls: [{call: pick, args: {}}, {call: pick, args: {}}, {call: pick, args: {}}]\n- {text: '{{ result }}'}\n"
 
@@ -89,7 +89,10 @@ async def test_an_unknown_outcome(
     async with live(await cut_off(tree), watch=False) as gateway:
         workshop.gate("held").set()
         caller = Caller(gateway)
-        await settled(gateway)
+        (run,) = (await caller.ask("GET", "/v1/runs"))["items"]
+        async with caller.follow(run["id"]) as events:
+            while (await anext(events)).event != "run.waiting":
+                pass
         (wait,) = (await caller.ask("GET", "/v1/waits?state=pending"))["items"]
         wrong = await caller.code("POST", f"/v1/waits/{wait['id']}/answer", {"result": 1})
         await caller.ask("POST", f"/v1/waits/{wait['id']}/answer", body)
