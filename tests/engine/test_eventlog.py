@@ -3,54 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from headgate.core.errors import StoreError
-from headgate.core.events import Event, EventId, RunCompleted, TextDelta
-from headgate.core.messages import ErrorInfo, Usage
-from headgate.engine.eventlog import BATCH, WINDOW, EventLog, Follower
+from headgate.core.events import Event, EventId
+from headgate.core.messages import ErrorInfo
+from headgate.engine.eventlog import BATCH, WINDOW, EventLog
+from tests.engine.reading import Kept, end, event, read_all
 
 REASON = ErrorInfo("stopping", "the gateway is stopping")
-
-
-def event(n: int, fence: int = 1) -> Event:
-    """An event with this number."""
-    return TextDelta(text=f"{n} ", fence=fence, n=n)
-
-
-def end(n: int) -> Event:
-    """A terminal event."""
-    return RunCompleted(outcome="success", usage=Usage(), cost=0.0, turns=1, fence=1, n=n)
-
-
-class Kept:
-    """A ledger's part: the events that are kept."""
-
-    def __init__(self, *events: Event) -> None:
-        self.events = {each.key: each for each in events}
-        self.reads = 0
-
-    async def read(self, after: EventId, limit: int) -> tuple[Event, ...]:
-        self.reads += 1
-        await asyncio.sleep(0)
-        return tuple(self.events[key] for key in sorted(self.events) if key > after)[:limit]
-
-
-async def read_all(follower: Follower) -> list[int]:
-    """The numbers of everything that is there for the follower."""
-    found: list[int] = []
-    silent = 0
-    while silent < 2:  # an empty batch may also be one that found the way from the ledger to the window
-        follower.wake()
-        fresh = await follower.batch()
-        silent = 0 if fresh else silent + 1
-        found += [each.n for each in fresh]
-    return found
 
 
 async def test_a_late_follower() -> None:
@@ -261,91 +223,3 @@ async def test_a_slow_reader_grows_nothing() -> None:
     assert largest <= WINDOW + 1
     first = await slow.batch()
     assert [each.n for each in first] == list(range(1, BATCH + 1))
-
-
-# -- whatever the interleaving ---------------------------------------------------------------------------------------
-
-ACTIONS = st.lists(
-    st.sampled_from(
-        ["append", "append", "append", "hold", "let go", "void", "keep", "trim", "follow", "follow later", "read"]
-    ),
-    max_size=60,
-)
-
-
-class World:
-    """A log, its ledger and its followers, driven by a list of actions; `told` is what every follower must see."""
-
-    def __init__(self) -> None:
-        self.kept = Kept()
-        self.log = EventLog(self.kept.read)
-        self.n = self.saved = 0
-        self.held: dict[int, Event] = {}
-        self.void: set[int] = set()
-        self.followers: list[tuple[int, Follower, list[int]]] = []
-
-    def fresh(self) -> Event:
-        self.n += 1
-        return event(self.n)
-
-    async def do(self, action: str, number: int) -> None:
-        match action:
-            case "append":
-                self.log.append(self.fresh())
-            case "hold":
-                new = self.fresh()
-                self.held[self.log.hold(new)] = new
-            case "let go" | "void" if self.held:
-                place = sorted(self.held)[number % len(self.held)]
-                gone = self.held.pop(place)
-                void = action == "void" and gone.key not in self.kept.events
-                self.void |= {gone.n} if void else set()
-                self.log.let_go(place, void=void)
-            case "keep":  # the ledger keeps in order, and may have kept what is still held here
-                first = min((each.n for each in self.held.values()), default=self.n + 1)
-                self._keep(min(self.n, first if number % 2 else first - 1))
-            case "trim":
-                first = min((each.n for each in self.held.values()), default=self.n + 1)
-                self.log.trim((1, min(self.saved, first - 1)), keep=number)
-            case "follow" | "follow later":
-                after = 0 if action == "follow" else min(number, self.n)
-                self.followers.append((after, self.log.follow((1, after)), []))
-            case "read" if self.followers:
-                await self._read(*self.followers[number % len(self.followers)])
-
-    def _keep(self, last: int) -> None:
-        for n in range(self.saved + 1, last + 1):
-            if n not in self.void:
-                self.kept.events[1, n] = event(n)
-        self.saved = max(self.saved, last)
-
-    async def _read(self, _after: int, follower: Follower, seen: list[int]) -> None:
-        follower.wake()
-        seen += [each.n for each in await follower.batch()]
-
-    async def judge(self) -> None:
-        for place in sorted(self.held):
-            self.log.let_go(place)
-        self.held.clear()
-        for after, follower, seen in self.followers:
-            seen += await read_all(follower)
-            assert seen == [n for n in range(after + 1, self.n + 1) if n not in self.void]
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs it on a loop of its own, since hypothesis calls functions."""
-    with asyncio.Runner() as runner:
-        runner.run(work)
-
-
-@given(ACTIONS, st.lists(st.integers(0, 20), min_size=60, max_size=60))
-def test_every_interleaving(actions: list[str], numbers: list[int]) -> None:
-    """Each follower sees every event behind its start that is not void exactly once and in order."""
-
-    async def live() -> None:
-        world = World()
-        for action, number in zip(actions, numbers, strict=False):
-            await world.do(action, number)
-        await world.judge()
-
-    run(live())

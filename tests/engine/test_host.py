@@ -114,12 +114,12 @@ async def test_a_tool_step_that_cannot_be_committed(house: House) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 async def test_an_end_that_cannot_be_committed(house: House, times: int) -> None:
-    """No end is told that is not kept: the run is left, owned by nobody, and ends later."""
+    """No end is told that is not kept: the run is left, still this process's to try again, and ends later."""
     house.ledger.fail("finish_run", times)
     run = await house.host.submit(house.order())
     assert not any(isinstance(event, RunEnd) for event in await left(run))
     record = await house.record(run.id)
-    assert (record.state, record.outcome, record.lease_owner) == ("running", None, None)
+    assert (record.state, record.outcome, record.lease_owner) == ("running", None, house.host.lease.owner)
     assert house.empty
     clock = 0.0
     house.host.left = Leftovers(lambda: clock)

@@ -238,10 +238,11 @@ class Recorder:
         self._held = None
         self._teller.rest()
 
-    async def leave(self) -> None:
-        """Keeps what was told, and gives the run's lease back; raises `StoreError`."""
+    async def leave(self, *, release: bool) -> None:
+        """Keeps what was told, and gives the run's lease back if another owner shall go on; raises `StoreError`."""
         self._teller.rest()
         batch = self._teller.take()
         if batch is not None:
             await self._ledger.append_events([batch])
-        await self._ledger.release(self.run_id, self.fence)
+        if release:
+            await self._ledger.release(self.run_id, self.fence)

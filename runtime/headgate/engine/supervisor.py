@@ -135,10 +135,11 @@ class Supervisor:
         return "ended"
 
     async def _left(self, run: Run, recorder: Recorder, reason: ErrorInfo) -> After:
-        """The run is as its last committed step says; those who listen are told to come back."""
+        """The run is as its last committed step says; those who listen are told to come back. Unless this process is
+        stopping it keeps the lease: it is the one that tries again, and not at once each time."""
         run.log.break_off(reason)
         try:
-            await recorder.leave()
+            await recorder.leave(release=reason is STOPPING)
         except StoreError as error:
             log.warning("run.not_released", run=run.id, code=error.code)
         return "left"
