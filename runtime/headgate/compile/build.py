@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from headgate.compile.applied import Applied
 from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
 from headgate.compile.fold import fold_agents
@@ -112,7 +113,9 @@ class Builder:
         packages = self._draft.gateway.functions.packages if self._draft.gateway else ()
         base = _hash([self._resources[HTTP].fingerprint, *packages])
         out = []
-        for family, items in (("providers", self._draft.providers), ("tools", self._draft.tools)):
+        draft = self._draft
+        families = (("providers", draft.providers), ("tools", draft.tools), ("interceptors", draft.interceptors))
+        for family, items in families:
             for name, item in items.items():
                 factory = partial(self._open, item)
                 out.append(_Wanted((family, name), _hash([base, item.fingerprint]), factory, item))
@@ -142,6 +145,14 @@ class Builder:
             return Diagnostic("gateway.toml", 1, 1, "error", "HG1402", self._scrub(error.message), hint)
         return site.locate(Finding((*site.key, *key), "HG1402", self._scrub(error.message), hint))
 
+    def _applied(self) -> list[Applied]:
+        """The interceptors in the order of the file."""
+        return [
+            Applied(name, self._resources["interceptors", name].value, item.spec.tools, item.spec.agents,
+                    item.spec.when, item.spec.mode)
+            for name, item in self._draft.interceptors.items()
+        ]  # fmt: skip
+
     def _snapshot(self) -> Snapshot:
         gateway = self._draft.gateway
         if gateway is None:
@@ -151,7 +162,7 @@ class Builder:
         return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
-            agents=fold_agents(self._draft, providers, tools),
+            agents=fold_agents(self._draft, providers, tools, self._applied()),
             principals=_principals(gateway.auth.keys),
             resources=tuple(self._resources.values()),
             demo=any(provider.demo for provider in providers.values()),
@@ -165,9 +176,14 @@ class Builder:
 
 def fingerprints(draft: Draft) -> dict[str, str]:
     """A fingerprint of every object, by `family/name`: what two revisions are compared by."""
-    out = {f"gateway/{table}": _hash(value) for table, value in draft.gateway_body.items() if table != "providers"}
+    out = {
+        f"gateway/{table}": _hash(value)
+        for table, value in draft.gateway_body.items()
+        if table not in ("providers", "interceptors")
+    }
     out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
     out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
+    out |= {f"interceptors/{name}": item.fingerprint for name, item in draft.interceptors.items()}
     for name, agent in draft.agents.items():
         files = [draft.tree.files.get(path, b"").hex() for path in (agent.spec.context if agent.spec else ())]
         out[f"agents/{name}"] = _hash([agent.site.document.body, agent.prompt, files])

@@ -109,6 +109,7 @@ class Draft:
     gateway_body: dict[str, Any] = field(default_factory=dict)
     providers: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, Item] = field(default_factory=dict)
+    interceptors: dict[str, Item] = field(default_factory=dict)
     agents: dict[str, AgentSource] = field(default_factory=dict)
     fragments: dict[str, tuple[Document, str]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)

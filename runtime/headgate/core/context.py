@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
@@ -72,12 +72,44 @@ class Output(Protocol):
     def __call__(self, stream: str, text: str, /) -> None: ...
 
 
+Mode = Literal["enforce", "warn", "audit"]
+"""How strictly a rule is applied: `warn` tells what it would have done, `audit` only counts it."""
+Action = Literal["deny", "warn", "change"]
+
+
+class Decide(Protocol):
+    """How an interceptor says what it found; the edges, the audit log and the counters hear of it."""
+
+    def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None: ...
+
+
+def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mode: Mode) -> None:
+    """Nobody hears."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Within what a model turn is made, or a call: `turn` counts from 1, `cost` is in USD and that of the run so far,
+    `depth` counts the runs above this one. `tainted` says that the run has read what nobody vouches for.
+    """
+
+    run: str
+    step: int
+    agent: str
+    session: SessionInfo
+    turn: int = 1
+    cost: float = 0.0
+    depth: int = 0
+    tainted: bool = False
+    decide: Decide = undecided
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What one tool call may know and do.
 
-    `deadline` is on the event loop's clock. `idempotency_key` is `run:step:call` and the same when the call is made
-    again. `attempt` counts from 1.
+    `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
+    `attempt` counts from 1. `within` is what interceptors may know.
     """
 
     run: str
@@ -90,4 +122,5 @@ class ToolContext:
     output: Output
     idempotency_key: str
     attempt: int = 1
+    within: RunContext | None = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 import httpx2
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from headgate.core.ports import Provider, SecretBackend, Tool
+from headgate.core.ports import Interceptor, Provider, SecretBackend, Tool
 
 Key = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
@@ -119,3 +119,4 @@ class Kinds:
     providers: Mapping[str, Kind[Any, Provider]]
     tools: Mapping[str, Kind[Any, Tool]]
     secrets: Mapping[str, Kind[Any, SecretBackend]] = field(default_factory=dict)
+    interceptors: Mapping[str, Kind[Any, Interceptor]] = field(default_factory=dict)

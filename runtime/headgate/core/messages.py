@@ -169,6 +169,7 @@ CODES: dict[str, str] = {
     "result_too_large": "The answer is larger than the tool's max_bytes.",
     "invalid_result": "The answer could not be read or shaped.",
     "withdrawn": "The live revision no longer allows the tool.",
+    "rate_limited": "A rate limit refuses the call; the message says when to try again.",
     "policy_denied": "An approval policy denies the call.",
     "user_denied": "A person denied the call.",
     "approval_timeout": "Nobody approved the call in time.",

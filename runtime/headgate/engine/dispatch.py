@@ -18,9 +18,9 @@ import structlog
 
 from headgate.compile.fold import bind
 from headgate.compile.plan import AgentPlan, BoundTool
-from headgate.core.context import SessionInfo, ToolContext
+from headgate.core.context import Action, Mode, RunContext, SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
-from headgate.core.events import Custom, Event, ToolOutput
+from headgate.core.events import Custom, Event, PolicyDecided, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
@@ -143,6 +143,13 @@ class Dispatch:
         finally:
             voice.closed = True
 
+    def within(self, step: int, call: ToolCall | None = None) -> RunContext:
+        """What interceptors may know of a model turn, or of a call."""
+        return RunContext(
+            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session,
+            turn=self.recorder.turns + (call is None), cost=self.recorder.cost, decide=_Verdicts(self.recorder, step, call),
+        )  # fmt: skip
+
     def _context(self, call: ToolCall, state: CallState, deadline: float, voice: _Voice) -> ToolContext:
         return ToolContext(
             run=self.recorder.run_id,
@@ -155,7 +162,25 @@ class Dispatch:
             output=voice.output,
             idempotency_key=f"{self.recorder.run_id}:{state.step}",
             attempt=state.attempt,
+            within=self.within(state.step, call),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdicts:
+    """Tells what interceptors decide; what is only counted is told to nobody who follows the run."""
+
+    recorder: Recorder
+    step: int
+    call: ToolCall | None
+
+    def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None:
+        if mode != "audit":
+            call_id, name = (self.call.id, self.call.name) if self.call else ("", "")
+            event = PolicyDecided(
+                policy=policy, action=action, code=code, message=message, mode=mode, call_id=call_id, name=name
+            )
+            self.recorder.emit(event, self.step)
 
 
 class _Voice:

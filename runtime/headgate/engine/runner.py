@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.compile.plan import AgentPlan, ModelChoice
+from headgate.core.context import RunContext
 from headgate.core.errors import ProviderError
 from headgate.core.events import AttemptStarted, ToolStarted
 from headgate.core.messages import ErrorInfo, Message, Part, ToolCall, ToolResult, failed
@@ -111,7 +112,7 @@ class AgentRunner:
         return await self._turn(messages, step)
 
     async def _turn(self, messages: tuple[Message, ...], step: int) -> TurnDone:
-        async with aclosing(self.choice.stream(self._request(messages))) as events:  # type: ignore[type-var]
+        async with aclosing(self.choice.stream(self._within(step), self._request(messages))) as events:  # type: ignore[type-var]
             async for event in events:
                 if type(event) is TextChunk:  # the hot path: a class pattern costs several times as much
                     self.recorder.say(event.text, step)
@@ -127,6 +128,9 @@ class AgentRunner:
                     case TurnDone():
                         return event
         raise ProviderError("the model's turn ended without a result", code="provider_cut_off", retryable=True)
+
+    def _within(self, step: int) -> RunContext:
+        return self.dispatch.within(step)
 
     def _request(self, messages: tuple[Message, ...]) -> ModelRequest:
         spec = self.plan.spec
@@ -164,10 +168,10 @@ class AgentRunner:
     def _blind(self, done: TurnDone) -> ErrorInfo | None:
         """Why a budget cannot be kept after this turn, if it cannot: a turn always takes tokens."""
         spec = self.plan.spec
-        if spec.budget_usd is not None and done.cost is None:
+        if spec.budget_usd is not None and done.cost is None and not done.replaced:
             reason = f"budget_usd cannot be kept: {done.model} has no price; add it to the provider's prices"
             return ErrorInfo("price_unknown", reason)
-        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total:
+        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total and not done.replaced:
             return ErrorInfo("usage_unknown", f"no budget can be kept: {done.model} does not say what it used")
         return None
 
