@@ -95,7 +95,8 @@ class Applied:
 
         found: PolicyRefused | None = None
         try:
-            changed = (await self.interceptor.around_tool(ctx, call, as_it_is)) != (seen or [None])[0] or changed
+            result = await self.interceptor.around_tool(ctx, call, as_it_is)
+            changed = changed or [result] != seen
         except PolicyRefused as refused:
             found = refused
             self._say(within, "deny", refused)

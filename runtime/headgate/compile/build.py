@@ -176,11 +176,8 @@ class Builder:
 
 def fingerprints(draft: Draft) -> dict[str, str]:
     """A fingerprint of every object, by `family/name`: what two revisions are compared by."""
-    out = {
-        f"gateway/{table}": _hash(value)
-        for table, value in draft.gateway_body.items()
-        if table not in ("providers", "interceptors")
-    }
+    tables = {name: value for name, value in draft.gateway_body.items() if name not in ("providers", "interceptors")}
+    out = {f"gateway/{table}": _hash(value) for table, value in tables.items()}
     out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
     out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
     out |= {f"interceptors/{name}": item.fingerprint for name, item in draft.interceptors.items()}

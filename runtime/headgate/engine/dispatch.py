@@ -145,9 +145,10 @@ class Dispatch:
 
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""
+        turn, verdicts = self.recorder.turns + (call is None), _Verdicts(self.recorder, step, call)
         return RunContext(
-            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session,
-            turn=self.recorder.turns + (call is None), cost=self.recorder.cost, decide=_Verdicts(self.recorder, step, call),
+            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session, turn=turn,
+            cost=self.recorder.cost, decide=verdicts,
         )  # fmt: skip
 
     def _context(self, call: ToolCall, state: CallState, deadline: float, voice: _Voice) -> ToolContext:
