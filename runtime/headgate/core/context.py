@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
+from headgate.core.messages import Usage
+
+if TYPE_CHECKING:
+    from headgate.core.ports import ToolDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,27 @@ def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mo
     """Nobody hears."""
 
 
+class Spend(Protocol):
+    """How an interceptor that asks a model itself has the run pay for it; `cost` is in USD, None when not known."""
+
+    def __call__(self, usage: Usage, cost: float | None, /) -> None: ...
+
+
+def unpaid(_usage: Usage, _cost: float | None, /) -> None:
+    """Nobody pays."""
+
+
+class Mark(Protocol):
+    """How an interceptor marks a call's result, in `ToolResult.meta`: whatever becomes of the result on its way, and
+    whatever its own mode."""
+
+    def __call__(self, name: str, value: str, /) -> None: ...
+
+
+def unmarked(_name: str, _value: str, /) -> None:
+    """Nothing is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """Within what a model turn is made, or a call: `turn` counts from 1, `cost` is in USD and that of the run so far,
@@ -102,6 +127,7 @@ class RunContext:
     depth: int = 0
     tainted: bool = False
     decide: Decide = undecided
+    spend: Spend = unpaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +135,7 @@ class ToolContext:
     """What one tool call may know and do.
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
-    `attempt` counts from 1. `within` is what interceptors may know.
+    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
     """
 
     run: str
@@ -123,4 +149,6 @@ class ToolContext:
     idempotency_key: str
     attempt: int = 1
     within: RunContext | None = None
+    tool: ToolDefinition | None = None
+    mark: Mark = unmarked
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

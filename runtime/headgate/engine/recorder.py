@@ -101,6 +101,11 @@ class Recorder:
         """Forgets what was said in the turn that is being made again."""
         self._deltas.clear()
 
+    def spend(self, usage: Usage, cost: float | None) -> None:
+        """The run pays for tokens that none of its own turns took; kept with the next step."""
+        self.usage += usage
+        self.cost += cost or 0.0
+
     # -- steps -------------------------------------------------------------------------------------------------------
 
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:

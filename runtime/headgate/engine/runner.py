@@ -11,7 +11,6 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.compile.plan import AgentPlan, ModelChoice
-from headgate.core.context import RunContext
 from headgate.core.errors import ProviderError
 from headgate.core.events import AttemptStarted, ToolStarted
 from headgate.core.messages import ErrorInfo, Message, Part, ToolCall, ToolResult, failed
@@ -68,6 +67,7 @@ class AgentRunner:
         messages = list(start.messages)
         taken = {call.id for message in messages for call in message.calls}
         while True:
+            self.dispatch.taint.read(messages)
             if await self._limited(start.turn):
                 return "ended"
             if start.turn is not None:
@@ -112,7 +112,8 @@ class AgentRunner:
         return await self._turn(messages, step)
 
     async def _turn(self, messages: tuple[Message, ...], step: int) -> TurnDone:
-        async with aclosing(self.choice.stream(self._within(step), self._request(messages))) as events:  # type: ignore[type-var]
+        within, request = self.dispatch.within(step), self._request(messages)
+        async with aclosing(self.choice.stream(within, request)) as events:  # type: ignore[type-var]
             async for event in events:
                 if type(event) is TextChunk:  # the hot path: a class pattern costs several times as much
                     self.recorder.say(event.text, step)
@@ -128,9 +129,6 @@ class AgentRunner:
                     case TurnDone():
                         return event
         raise ProviderError("the model's turn ended without a result", code="provider_cut_off", retryable=True)
-
-    def _within(self, step: int) -> RunContext:
-        return self.dispatch.within(step)
 
     def _request(self, messages: tuple[Message, ...]) -> ModelRequest:
         spec = self.plan.spec
