@@ -79,6 +79,11 @@ class Item:
     fingerprint: str
     files: tuple[str, ...] = ()
 
+    @property
+    def models(self) -> Mapping[Key, str]:
+        """The models that it asks by itself, by the key below its own where each stands."""
+        return self.kind.models(self.spec) if self.kind is not None and self.spec is not None else {}
+
 
 @dataclass(frozen=True, slots=True)
 class AgentSource:
