@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
-import msgspec
-
+from headgate.compile import applied_calls, applied_turns
+from headgate.compile.plan import Violations
 from headgate.core.context import Action, Mode, RunContext, ToolContext
-from headgate.core.errors import PolicyRefused
+from headgate.core.errors import GatewayError
 from headgate.core.glob import covers
-from headgate.core.messages import ErrorInfo, Message, Text, ToolCall, ToolResult, Usage, failed
+from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import (
     Annotations,
     Interceptor,
@@ -21,12 +21,8 @@ from headgate.core.ports import (
     ModelEvent,
     ModelNext,
     ModelRequest,
-    Restarted,
-    TextChunk,
-    ThinkingChunk,
     ToolDefinition,
     ToolNext,
-    TurnDone,
 )
 from headgate.expressions.activation import Activation, Facts
 from headgate.expressions.condition import Condition, ConditionError
@@ -59,116 +55,32 @@ class Applied:
         """Whether it stands around model turns."""
         return "model" in self.interceptor.touches
 
-    # -- calls -------------------------------------------------------------------------------------------------------
-
-    def around_tool(self, definition: ToolDefinition, inner: ToolNext) -> ToolNext:
-        """The call behind this interceptor."""
+    def around_tool(self, definition: ToolDefinition, inner: ToolNext, violations: Violations) -> ToolNext:
+        """The call behind this interceptor; arguments that it changes are checked again."""
 
         async def call(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
-            within = ctx.within
-            if within is None or not self._holds(definition, wanted.args or {}, within):
+            within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
+            if not self._holds(definition, wanted.args or {}, within):
                 return await inner(wanted, ctx)
+            say = partial(self._say, within)
             if self.mode == "enforce":
-                return await self._enforced(wanted, ctx, within, inner)
-            return await self._watched(wanted, ctx, within, inner)
+                return await applied_calls.enforced(self.interceptor, wanted, ctx, applied_calls.Inner(
+                    wanted, inner, violations), say)  # fmt: skip
+            found, result = await applied_calls.watched(self.interceptor, wanted, ctx, within, inner, say)
+            return applied_calls.warned(result, self.name, found) if found and self.mode == "warn" else result
 
         return call
 
-    async def _enforced(self, call: ToolCall, ctx: ToolContext, within: RunContext, inner: ToolNext) -> ToolResult:
-        try:
-            return await self.interceptor.around_tool(ctx, call, inner)
-        except PolicyRefused as refused:
-            self._say(within, "deny", refused)
-            return failed(refused.code, refused.message, status="denied", retryable=refused.retryable)
-
-    async def _watched(self, call: ToolCall, ctx: ToolContext, within: RunContext, inner: ToolNext) -> ToolResult:
-        """The call as it is, while the interceptor believes that it stands around it."""
-        seen: list[ToolResult] = []
-        changed = False
-
-        async def as_it_is(wanted: ToolCall, _ctx: ToolContext) -> ToolResult:
-            nonlocal changed
-            changed = changed or wanted != call
-            if not seen:
-                seen.append(await inner(call, ctx))
-            return seen[0]
-
-        found: PolicyRefused | None = None
-        try:
-            result = await self.interceptor.around_tool(ctx, call, as_it_is)
-            changed = changed or [result] != seen
-        except PolicyRefused as refused:
-            found = refused
-            self._say(within, "deny", refused)
-        if changed and found is None:
-            found = PolicyRefused("it would have changed the call or its result", code="would_change")
-            self._say(within, "change", found)
-        result = seen[0] if seen else await inner(call, ctx)
-        return _warned(result, self.name, found) if found is not None and self.mode == "warn" else result
-
-    # -- turns -------------------------------------------------------------------------------------------------------
-
     def around_model(self, inner: ModelCall) -> ModelCall:
         """The turn behind this interceptor."""
+        around = applied_turns.enforced if self.mode == "enforce" else applied_turns.watched
 
         def turn(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
             if not self._holds(_TURN, {}, ctx):
                 return inner(ctx, request)
-            return self._turn(ctx, request, inner) if self.mode == "enforce" else self._overheard(ctx, request, inner)
+            return around(self.interceptor, ctx, request, inner, partial(self._say, ctx))
 
         return turn
-
-    async def _turn(self, ctx: RunContext, request: ModelRequest, inner: ModelCall) -> AsyncIterator[ModelEvent]:
-        made: list[TurnDone] = []
-        told = False
-
-        async def noted(wanted: ModelRequest) -> AsyncIterator[ModelEvent]:
-            async with aclosing(cast("Any", inner(ctx, wanted))) as events:
-                async for event in events:
-                    if isinstance(event, TurnDone):
-                        made.append(event)
-                    yield event
-
-        try:
-            async with aclosing(cast("Any", self.interceptor.around_model(ctx, request, noted))) as events:
-                async for event in events:
-                    told = not isinstance(event, Restarted) and (told or isinstance(event, TextChunk | ThinkingChunk))
-                    yield event
-        except PolicyRefused as refused:
-            self._say(ctx, "deny", refused)
-            if told:
-                yield Restarted(1, ErrorInfo(refused.code, refused.message), 0.0, request.model)
-            yield TextChunk(refused.message)
-            yield _replacement(refused, request, made)
-
-    async def _overheard(self, ctx: RunContext, request: ModelRequest, inner: ModelCall) -> AsyncIterator[ModelEvent]:
-        """The turn as it is; when it is whole the interceptor is shown it, as if it stood around it."""
-        heard: list[ModelEvent] = []
-        async with aclosing(cast("Any", inner(ctx, request))) as events:
-            async for event in events:
-                heard = [] if isinstance(event, Restarted) else [*heard, event]
-                if isinstance(event, TurnDone):
-                    await self._review(ctx, request, heard, event)
-                yield event
-
-    async def _review(
-        self, ctx: RunContext, request: ModelRequest, heard: Sequence[ModelEvent], done: TurnDone
-    ) -> None:
-        async def again(_request: ModelRequest) -> AsyncIterator[ModelEvent]:
-            for event in heard:
-                yield event
-
-        last: ModelEvent | None = None
-        try:
-            async for event in self.interceptor.around_model(ctx, request, again):
-                last = event
-        except PolicyRefused as refused:
-            self._say(ctx, "deny", refused)
-            return
-        if last != done:
-            self._say(ctx, "change", PolicyRefused("it would have changed the answer", code="would_change"))
-
-    # -- both --------------------------------------------------------------------------------------------------------
 
     def _holds(self, tool: ToolDefinition, args: dict[str, Any], within: RunContext) -> bool:
         """Whether the interceptor applies; a condition that has no answer counts as one that is true."""
@@ -183,27 +95,8 @@ class Applied:
         except ConditionError:
             return True
 
-    def _say(self, within: RunContext, action: Action, refused: PolicyRefused) -> None:
-        within.decide(self.name, action, refused.code, refused.message, mode=self.mode)
-
-
-def _replacement(refused: PolicyRefused, request: ModelRequest, made: Sequence[TurnDone]) -> TurnDone:
-    """A whole turn that says why there is no other; what the refused one took is paid for."""
-    message = Message("assistant", (Text(refused.message),))
-    if made:
-        return msgspec.structs.replace(made[-1], message=message, stop="end", cut=False, replaced=True)
-    return TurnDone(message, Usage(), "end", request.model, replaced=True)
-
-
-def _warned(result: ToolResult, name: str, found: PolicyRefused) -> ToolResult:
-    """The result with a warning that the model reads."""
-    said = f"{name}: {found.message}"
-    if isinstance(result.structured, dict):
-        held = [*result.structured.get("_warnings", ()), said]
-        return msgspec.structs.replace(result, structured={**result.structured, "_warnings": held})
-    if result.structured is None and result.error is None:
-        return msgspec.structs.replace(result, content=(*result.content, Text(f"\n[warning: {said}]")))
-    return result
+    def _say(self, within: RunContext, action: Action, found: GatewayError) -> None:
+        within.decide(self.name, action, found.code, found.message, mode=self.mode)
 
 
 def model_chain(applied: Sequence[Applied], model: ModelCall) -> ModelCall:
@@ -213,10 +106,12 @@ def model_chain(applied: Sequence[Applied], model: ModelCall) -> ModelCall:
     return model
 
 
-def tool_chain(applied: Sequence[Applied], definition: ToolDefinition, tool: ToolNext) -> ToolNext:
+def tool_chain(
+    applied: Sequence[Applied], definition: ToolDefinition, tool: ToolNext, violations: Violations
+) -> ToolNext:
     """`tool` behind every interceptor, the first of them outermost."""
     for each in reversed(applied):
-        tool = each.around_tool(definition, tool)
+        tool = each.around_tool(definition, tool, violations)
     return tool
 
 

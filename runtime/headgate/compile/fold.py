@@ -10,16 +10,18 @@ from jsonschema import Draft202012Validator
 
 from headgate.compile.applied import Applied, model_chain, plain, tool_chain
 from headgate.compile.approvals import Book
+from headgate.compile.candidates import candidates
 from headgate.compile.draft import AgentSource, Draft
-from headgate.compile.naming import ModelTarget, find_model
+from headgate.compile.naming import find_model
 from headgate.compile.plan import AgentPlan, BoundTool, ModelChoice, Models, Violations
 from headgate.compile.prompt import compile_prompt
 from headgate.compile.specs import Agent
 from headgate.core.context import ToolContext
+from headgate.core.errors import GatewayError
 from headgate.core.glob import is_glob, matching
-from headgate.core.messages import ToolCall, ToolResult
+from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
 from headgate.core.ports import ClientTool, Provider, Tool, ToolNext
-from headgate.providers.attempts import Attempts, Candidate
+from headgate.providers.attempts import Attempts
 
 _SHOWN_VIOLATIONS = 5
 
@@ -46,8 +48,14 @@ def bind(tool: Tool) -> BoundTool:
 
 
 def _call(tool: Tool) -> ToolNext:
+    """A call that answers its deliberate failures too, so that interceptors see them as the model does."""
+
     async def call(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
-        return await tool.call(dict(wanted.args or {}), ctx)
+        try:
+            return await tool.call(dict(wanted.args or {}), ctx)
+        except GatewayError as error:
+            info = ErrorInfo(error.code, error.message, error.retryable, error.details)
+            return ToolResult(status="error", error=info)
 
     return call
 
@@ -116,33 +124,15 @@ class _Fold:
         key = (name, tuple(each.name for each in own))
         if key not in self._behind:
             bare = self._tools[name]
-            self._behind[key] = replace(bare, call=tool_chain(own, bare.definition, bare.call))
+            self._behind[key] = replace(bare, call=tool_chain(own, bare.definition, bare.call, bare.violations))
         return self._behind[key]
 
     def _choice(self, reference: str | None, fallback: Iterable[str], around: Sequence[Applied]) -> ModelChoice:
         targets = [find_model(reference, self._draft), *(find_model(name, self._draft) for name in fallback)]
-        candidates = self._candidates([target for target in targets if target is not None])
-        first = self._providers[candidates[0][0]]
-        stream = model_chain(around, plain(Attempts([each for _, each in candidates]).stream))
-        return ModelChoice(candidates[0][1].model, stream, first.demo)
-
-    def _candidates(self, targets: list[ModelTarget]) -> list[tuple[str, Candidate]]:
-        """The targets in order, each followed by its provider's own fallbacks; none twice."""
-        out: dict[tuple[str, str], Candidate] = {}
-        queue = list(targets)
-        while queue:
-            target = queue.pop(0)
-            provider = self._providers[target.provider]
-            model = provider.default_model if target.model == "auto" else target.model
-            if (target.provider, model) in out:
-                continue
-            spec = self._draft.providers[target.provider].spec
-            out[target.provider, model] = Candidate(provider, model, spec.retry, spec.turn_timeout)
-            queue[:0] = [self._fallback(name) for name in spec.fallback]
-        return [(name, candidate) for (name, _), candidate in out.items()]
-
-    def _fallback(self, name: str) -> ModelTarget:
-        return find_model(name, self._draft) or ModelTarget(name, "auto")
+        asked = candidates(self._draft, self._providers, [target for target in targets if target is not None])
+        first = self._providers[asked[0][0]]
+        stream = model_chain(around, plain(Attempts([each for _, each in asked]).stream))
+        return ModelChoice(asked[0][1].model, stream, first.demo)
 
     def _models(self, spec: Agent, own: ModelChoice, around: Sequence[Applied]) -> Models:
         """What a request may ask for: the agent's own models by every name they have, and its provider's allow list."""

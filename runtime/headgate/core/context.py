@@ -115,7 +115,8 @@ def unmarked(_name: str, _value: str, /) -> None:
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """Within what a model turn is made, or a call: `turn` counts from 1, `cost` is in USD and that of the run so far,
-    `depth` counts the runs above this one. `tainted` says that the run has read what nobody vouches for.
+    `depth` counts the runs above this one. `tainted` says that the run has read what nobody vouches for. `watched` says
+    that nothing will come of what the interceptor does: it need not wait, and nobody else should hear of it.
     """
 
     run: str
@@ -126,6 +127,7 @@ class RunContext:
     cost: float = 0.0
     depth: int = 0
     tainted: bool = False
+    watched: bool = False
     decide: Decide = undecided
     spend: Spend = unpaid
 

@@ -25,6 +25,7 @@ from headgate.core.events import Custom, Event, PolicyDecided, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
+from headgate.engine.decisions import Decisions
 from headgate.engine.hygiene import clean, cut, payload, wash
 from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
@@ -53,7 +54,7 @@ _CHUNK_BYTES = 4096
 class Dispatch:
     """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool; of a
     result that is larger than `output_limit` bytes, `spill` keeps the whole. `taint` is what the run's transcript says
-    of it."""
+    of it, `decisions` counts what interceptors decide."""
 
     plan: AgentPlan
     session: SessionInfo
@@ -64,6 +65,7 @@ class Dispatch:
     output_limit: int
     spill: Spill
     taint: Taint = field(default_factory=Taint)
+    decisions: Decisions = field(default_factory=Decisions)
 
     @property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -154,7 +156,7 @@ class Dispatch:
 
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""
-        turn, verdicts = self.recorder.turns + (call is None), _Verdicts(self.recorder, step, call)
+        turn, verdicts = self.recorder.turns + (call is None), _Verdicts(self.recorder, self.decisions, step, call)
         return RunContext(
             run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session, turn=turn,
             cost=self.recorder.cost, tainted=bool(self.taint), decide=verdicts, spend=self.recorder.spend,
@@ -182,13 +184,15 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class _Verdicts:
-    """Tells what interceptors decide; what is only counted is told to nobody who follows the run."""
+    """Counts and tells what interceptors decide; what is only counted is told to nobody who follows the run."""
 
     recorder: Recorder
+    decisions: Decisions
     step: int
     call: ToolCall | None
 
     def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None:
+        self.decisions.count(policy, action, mode)
         if mode != "audit":
             call_id, name = (self.call.id, self.call.name) if self.call else ("", "")
             event = PolicyDecided(

@@ -64,6 +64,7 @@ class Host:
         self.draining = False
         self.poke: Callable[[], None] = _nobody
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
+        self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
         self._idle = asyncio.Event()
         self._idle.set()

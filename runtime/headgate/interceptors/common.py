@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from headgate.core.context import Mode, RunContext, ToolContext
 from headgate.core.kind import Spec
 from headgate.core.messages import ToolCall, ToolResult
-from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
+from headgate.core.ports import Annotations, ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
 from headgate.expressions.condition import ConditionText
 
 Globs = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -31,6 +31,18 @@ class InterceptorSpec(Spec):
     """A CEL condition; where it is false the interceptor lets pass. One that fails counts as true."""
     mode: Mode = "enforce"
     """`enforce` applies it; `warn` lets everything pass and says what it would have done; `audit` only counts it."""
+
+    only: ClassVar[str] = ""
+    """In words, which tools the kind does something about, if not about all."""
+
+    @property
+    def touches(self) -> Touched:
+        """Around what the interceptor will stand once it is open."""
+        return frozenset({"tool"})
+
+    def handles(self, _tool: Annotations, /) -> bool:
+        """Whether the kind does anything about calls of a tool that behaves like this."""
+        return True
 
 
 class Passing:

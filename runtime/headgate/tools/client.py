@@ -71,7 +71,7 @@ class FrontEndTool:
     def __init__(self, spec: ClientSpec, env: Env) -> None:
         self._spec = spec
         self._env = env
-        marks = spec.annotations.over(Annotations())
+        marks = spec.behaviour
         schema = spec.input_schema
         self.definition = ToolDefinition(env.name, spec.description, schema, marks, kind="client", location="client")
         self.timeout = spec.expires

@@ -51,7 +51,7 @@ class CommandTool:
         self._recipe = recipe
         self._program = program
         self._running: dict[asyncio.Task[int], Program] = {}
-        behaviour = spec.annotations.over(Annotations())
+        behaviour = spec.behaviour
         self.definition = ToolDefinition(env.name, spec.description, spec.input_schema, behaviour, kind="command")
         self.timeout = spec.seconds
 
