@@ -169,6 +169,8 @@ CODES: dict[str, str] = {
     "result_too_large": "The answer is larger than the tool's max_bytes.",
     "invalid_result": "The answer could not be read or shaped.",
     "withdrawn": "The live revision no longer allows the tool.",
+    "redaction_failed": "A text could not be searched for what must be redacted, so the call is refused.",
+    "transform_failed": "The arguments or the result could not be shaped as a policy wants them.",
     "rate_limited": "A rate limit refuses the call; the message says when to try again.",
     "policy_denied": "An approval policy denies the call.",
     "budget_exceeded": "A budget is spent; the message says which, and for what time.",

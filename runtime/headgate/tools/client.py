@@ -13,7 +13,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ToolError
 from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Text, ToolResult, failed
-from headgate.core.ports import Annotations, ToolDefinition
+from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import Duration
 from headgate.expressions.values import NotJsonError, TooLargeError, json_size
 from headgate.tools.common import ToolSpec

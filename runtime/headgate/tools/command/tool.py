@@ -14,7 +14,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
 from headgate.core.kind import Env, Scope
 from headgate.core.messages import ErrorInfo, Text, ToolResult
-from headgate.core.ports import Annotations, ToolDefinition
+from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import size_text
 from headgate.tools.command.checks import check
 from headgate.tools.command.invocation import Invocation, Recipe, prepare
