@@ -14,6 +14,7 @@ import json
 import math
 import re
 import zlib
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -64,10 +65,11 @@ def find(text: str, label: str = "", kinds: Collection[Detector] | None = None) 
     """The credentials in a text, in its order, none overlapping another; `label` is what the text is the value of."""
     found: list[Found] = []
     for each in _candidates(text, label):
-        wanted = kinds is None or each.kind in kinds
-        if wanted and all(each.end <= other.start or other.end <= each.start for other in found):
-            found.append(each)
-    return sorted(found, key=lambda each: each.start)
+        at = bisect(found, each.start, key=lambda other: other.start)
+        free = not (at and found[at - 1].end > each.start) and not (at < len(found) and found[at].start < each.end)
+        if free and (kinds is None or each.kind in kinds):
+            found.insert(at, each)
+    return found
 
 
 def _candidates(text: str, label: str) -> Iterator[Found]:
@@ -153,7 +155,11 @@ _FORMATS: tuple[_Format, ...] = (
         re.compile(r"sk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20,250}|sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}"),
         _always,
     ),
-    _Format("jwt", re.compile(r"eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{10,2048}"), _jwt),
+    _Format(
+        "jwt",
+        re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{10,2048}"),
+        _jwt,
+    ),
     _Format(
         "connection_string",
         re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:@/\"'<>]{0,128}:(?P<value>[^\s@/\"'<>]{3,256})@[A-Za-z0-9\[]"),

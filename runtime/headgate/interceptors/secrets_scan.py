@@ -18,9 +18,6 @@ from headgate.interceptors.common import InterceptorSpec, Passing
 from headgate.interceptors.detect import Detector, find
 from headgate.interceptors.texts import mapped, mapped_result
 
-LIMIT = 8 << 20
-"""Characters of arguments, or of a result, that are looked through; more are refused unseen."""
-
 
 class SecretsScanSpec(InterceptorSpec):
     """Looks for credentials in the arguments of calls and in their results."""
@@ -34,6 +31,8 @@ class SecretsScanSpec(InterceptorSpec):
     """What is looked for. `assignment` is any random value that is called a password, a key or a token."""
     allow: tuple[PatternText, ...] = ()
     """Patterns (RE2) of credentials that do not count, such as those of examples."""
+    max_chars: Annotated[int, Field(ge=1, le=10_000_000)] = 1_000_000
+    """How much of arguments, and of a result, is looked through; what has more characters is refused."""
 
 
 class SecretsScan(Passing):
@@ -69,7 +68,7 @@ class _Search:
 
     def __init__(self, spec: SecretsScanSpec) -> None:
         self._spec = spec
-        self._left = LIMIT
+        self._left = spec.max_chars
         self.kinds: set[Detector] = set()
 
     @property
@@ -80,7 +79,9 @@ class _Search:
     def __call__(self, label: str, text: str) -> str:
         self._left -= len(text)
         if self._left < 0:
-            raise PolicyRefused(f"more than {LIMIT} characters cannot be looked through", code="not_judged")
+            raise PolicyRefused(
+                f"it has more than {self._spec.max_chars} characters, which are not looked through", code="not_judged"
+            )
         for found in reversed(find(text, label, self._spec.detect)):
             if not any(each.found(text[found.start : found.end]) for each in self._spec.allow):
                 self.kinds.add(found.kind)
