@@ -34,6 +34,8 @@ class InterceptorSpec(Spec):
 
     only: ClassVar[str] = ""
     """In words, which tools the kind does something about, if not about all."""
+    naming_tools: ClassVar[tuple[str, ...]] = ("tools",)
+    """The keys that name tools."""
 
     @property
     def touches(self) -> Touched:

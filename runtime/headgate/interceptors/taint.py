@@ -34,16 +34,7 @@ class TaintSpec(InterceptorSpec):
     """Names or globs of the tools that a tainted run may not call; if unstated, those that are not `read_only`. With
     none, calls are only marked, and an approval policy with `when: tool.tainted` can ask."""
 
-    only: ClassVar[str] = "it marks results of tools that are open_world, and refuses calls of those not read_only"
-
-    def handles(self, tool: Annotations, /) -> bool:
-        """Globs may name any tool."""
-        return self.named or tool.open_world or not tool.read_only
-
-    @property
-    def named(self) -> bool:
-        """Whether sources or sinks are stated."""
-        return bool(self.sources or self.sinks)
+    naming_tools: ClassVar[tuple[str, ...]] = ("tools", "sources", "sinks")
 
 
 class Taint(Passing):
@@ -56,14 +47,17 @@ class Taint(Passing):
         """The call, unless it is one of a sink in a tainted run; its result is marked when it is one of a source."""
         hints = ctx.tool.annotations if ctx.tool is not None else Annotations()
         source = _among(self._spec.sources, call.name, otherwise=hints.open_world)
-        if source:
-            ctx.mark(MARK, call.name)
-        tainted = ctx.within is not None and ctx.within.tainted
-        if tainted and _among(self._spec.sinks, call.name, otherwise=not hints.read_only):
+        sink = _among(self._spec.sinks, call.name, otherwise=not hints.read_only)
+        if sink and ctx.within is not None and ctx.within.tainted:
+            if source and ctx.within.watched:  # the call is made all the same
+                ctx.mark(MARK, call.name)
             said = f"this run has read what nobody vouches for, so {call.name} may not be called any more"
             raise PolicyRefused(said, code="tainted")
         result = await call_next(call, ctx)
-        if not source or self._spec.mode != "enforce":
+        if not source or result.status == "denied":  # nothing was read
+            return result
+        ctx.mark(MARK, call.name)
+        if self._spec.mode != "enforce":
             return result
         # The mark travels with the result too, so that a cache further out keeps it.
         return msgspec.structs.replace(result, meta={**result.meta, MARK: call.name})

@@ -32,8 +32,9 @@ def check_interceptors(draft: Draft) -> Located:
 
 
 def _findings(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Finding]:
-    for key, noun, known in (("tools", "tool", draft.tool_names), ("agents", "agent", draft.agent_names)):
-        globs = getattr(spec, key)
+    tools = [(key, "tool", draft.tool_names) for key in spec.naming_tools]
+    for key, noun, known in (*tools, ("agents", "agent", draft.agent_names)):
+        globs = getattr(spec, key) or ()
         yield from check_names(noun, () if globs == ("*",) else globs, known, (*item.site.key, key))
     if spec.when is not None:
         try:
