@@ -14,6 +14,7 @@ from headgate.core.messages import Message, Text, ToolCall, ToolOutcome, ToolRes
 from headgate.core.ports import ModelEvent, ModelRequest, TextChunk
 from headgate.interceptors.guard import KIND, GuardSpec
 from headgate.testing.harness import live, spoken
+from headgate.testing.interceptor_kit import check_innocent
 from tests.conftest import Tree
 from tests.interceptors.stage import DONE, Behind, Ear, Speaking, asking, called, heard, opened, told
 
@@ -117,6 +118,13 @@ async def test_no_verdict(answer: str) -> None:
     async with opened(KIND, {**body, "failure": "open"}, model=lambda _name: judge(answer)) as guard:
         assert await guard.around_tool(ear.tool(), called(q="x"), Behind()) == DONE
     assert ear.decisions == [("sample", "warn", "not_judged", "warn")]
+
+
+async def test_the_innocent_pass() -> None:
+    """A guard that has nothing against it keeps the contracts of the family, whatever it judges."""
+    body = {"on": ["input", "output", "arguments", "results"], "patterns": ["bomb"], **JUDGED}
+    async with opened(KIND, body, model=lambda _name: judge(ALLOW)) as guard:
+        await check_innocent(guard)
 
 
 class Broken:

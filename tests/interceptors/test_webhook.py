@@ -20,6 +20,7 @@ from headgate.core.messages import Text, ToolResult, failed
 from headgate.core.ports import Interceptor, ModelEvent
 from headgate.interceptors.webhook import KIND, WebhookSpec
 from headgate.testing.harness import live, spoken
+from headgate.testing.interceptor_kit import check_innocent
 from headgate.testing.tool_kit import site
 from tests.conftest import Tree
 from tests.interceptors.stage import DONE, Behind, Ear, Speaking, asking, called, definition, heard, opened, told
@@ -229,6 +230,13 @@ async def test_input_and_output() -> None:
         with pytest.raises(PolicyRefused, match="denies the output"):
             await told(webhook.around_model(Ear().run(), asking("hi"), Speaking()), before)
     assert (before, service.asked[0]["message"]) == ([], {"characters": 11})
+
+
+async def test_the_innocent_pass() -> None:
+    """One that is always allowed keeps the contracts of the family, whatever it asks about."""
+    for on in (["call"], ["call", "result", "input", "output"]):
+        async with serving(on=on) as (_, webhook):
+            await check_innocent(webhook)
 
 
 @pytest.mark.parametrize("keys", [{"secret": "short"}, {"url": "ftp://x"}, {"url": "policy"}, {"on": []}])
