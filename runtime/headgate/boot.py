@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -34,7 +34,7 @@ from headgate.server.edge import Edge
 from headgate.server.protocol import BoundedProtocol
 from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
-from headgate.state import prepare, session_secret, sole_owner
+from headgate.state import own_ledger, prepare, session_secret, sole_owner
 from headgate.stores import ledger_path, open_ledger
 from headgate.stores.port import Ledger
 
@@ -92,6 +92,8 @@ async def open_gateway(
     With a `guest`, who may have runs though no key stands for it, only what this process began is gone on with. Raises
     `BootError` with every finding when the tree is wrong, `ConfigError` when it may not be served like this.
     """
+    if not place.tree.is_dir():
+        raise ConfigError(f"the tree {place.tree} does not exist", hint="name a folder that holds a gateway.toml")
     environ = place.environment()
     state = prepare(place.state_dir)
     compiler = Compiler(place.tree, place.kinds, environ, secret_key=secrets.token_bytes(32))
@@ -107,7 +109,7 @@ async def open_gateway(
         database = ledger_path(snapshot.gateway.store.url, place.tree)
         if database is not None:
             prepare(database.parent)
-            stack.enter_context(sole_owner(database, database.with_name(f"{database.name}.lock")))
+            stack.enter_context(own_ledger(database))
         ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
         host = Host(ledger, snapshot, state, guest)
         stack.push_async_callback(host.stop, 0)
@@ -201,7 +203,7 @@ class GatewayServer(uvicorn.Server):
 
 async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
     """Serves until SIGINT or SIGTERM; `announce` is called with the port once it is bound."""
-    async with open_gateway(place) as gateway:
+    async with open_gateway(_with_port(place)) as gateway:
         listener = _bind(gateway.host, gateway.port)
         port = listener.getsockname()[1]
         log.info("serving", url=f"http://{gateway.host}:{port}", revision=gateway.snapshot.revision[:12])
@@ -213,6 +215,14 @@ async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
         _settle_memory()
         announce(gateway, port)
         await server.serve(sockets=[listener])
+
+
+def _with_port(place: Place) -> Place:
+    """The place with a port that is free, if any will do: manifests may refer to it before it is bound."""
+    if place.port != 0:
+        return place
+    with _bind(place.host or "127.0.0.1", 0) as probe:
+        return replace(place, port=probe.getsockname()[1])
 
 
 def _settle_memory() -> None:

@@ -53,3 +53,9 @@ def sole_owner(held: Path, lock: Path) -> Iterator[None]:
                 hint="talk to it with --url http://HOST:PORT, or stop it and try again",
             ) from None
         yield
+
+
+def own_ledger(database: Path) -> contextlib.AbstractContextManager[None]:
+    """Owns a database file, whatever state directory its gateway has; raises `ConfigError` while another process
+    does."""
+    return sole_owner(database, database.with_name(f"{database.name}.lock"))

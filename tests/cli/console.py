@@ -99,6 +99,10 @@ class Console:
         """Presses keys."""
         os.write(self._master, text.encode())
 
+    def signal(self, number: int) -> None:
+        """Sends a signal to the process."""
+        self._process.send_signal(number)
+
     async def see(self, wanted: str) -> str:
         """Waits until the text is shown, behind what was waited for before; what came before it."""
         while (found := self.text.find(wanted, self._seen)) < 0:

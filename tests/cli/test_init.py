@@ -66,6 +66,16 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert written(tmp_path) == before
 
 
+def test_the_json_form(tmp_path: Path) -> None:
+    """Machines get the files that were written, or those that were in the way."""
+    tree = tmp_path / "tree"
+    first, second = (run("init", str(tree), "--format", "json") for _ in range(2))
+    told = json.loads(first.stdout)
+    assert (told["folder"], set(told["written"]), told["taken"]) == (str(tree), set(written(tree)), [])
+    assert json.loads(second.stdout) == {"folder": str(tree), "written": [], "taken": told["written"]}
+    assert (first.returncode, second.returncode) == (0, 1)
+
+
 def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
     """It is found before anything is written, too."""
     (tmp_path / "agents").write_text("not a folder")

@@ -40,6 +40,16 @@ def test_stale_schemas_exit_with_1(tmp_path: Path) -> None:
     assert stale == [str(tmp_path / "agent.schema.json"), str(tmp_path / "tool.schema.json")]
 
 
+def test_the_json_form(tmp_path: Path) -> None:
+    """Machines get the paths alone; a schema is JSON anyway."""
+    paths = [str(tmp_path / f"{name}.schema.json") for name in NAMES]
+    first, second = (run("schema", "--write", str(tmp_path), "--format", "json") for _ in range(2))
+    assert (json.loads(first.stdout), json.loads(second.stdout)) == ({"written": paths}, {"written": []})
+    Path(paths[0]).unlink()
+    done = run("schema", "--check", str(tmp_path), "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)) == (1, {"stale": paths[:1]})
+
+
 @pytest.mark.parametrize("args", [(), ("gatway",), ("agent", "--check"), ("--write", "a", "--check", "b")])
 def test_wrong_usage_exits_with_64(args: tuple[str, ...], tmp_path: Path) -> None:
     """Exactly one thing is asked at a time."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.harness import KEY, agent_md, gateway_toml, write_tree
@@ -51,3 +55,47 @@ def tree(root: Path, extra: str = "", *, provider: str = "", **keys: object) -> 
 def anthropic(api: AnthropicApi) -> str:
     """The provider that asks the mock."""
     return f'kind = "anthropic"\napi_key = "sk-test"\nbase_url = "{api.url}"\nretry = {{max = 1, backoff = "1ms"}}'
+
+
+HELD = """\
+- {when: {user_contains: compute}, text: "Let me. ", call: calculate, args: {expression: "1+2"}}
+- {when: {user_contains: both}, calls: [
+    {call: calculate, args: {expression: "1+2"}}, {call: calculate, args: {expression: "2+2"}}]}
+- {when: {user_contains: pick}, call: pick_file}
+- {when: {result_contains: user_denied}, text: "Then not."}
+- {when: {result_contains: approval_timeout}, text: "Nobody came."}
+- {when: {result_contains: not_supported}, text: "You pick."}
+- {when: {result_contains: exact}, text: "Computed."}
+- {text: "Hello."}
+"""
+TITLED = {"type": "object", "properties": {"expression": {"type": "string", "title": "The sum"}}}
+
+
+def held(root: Path, policy: str = 'remember = "session"', extra: str = "") -> Path:
+    """A tree with the agent `helper`, whose tool `calculate` needs an approval, and whose `pick_file` a front end."""
+    policies = f'[approvals.sums]\ntools = ["calculate"]\ndecide = "ask"\n{policy}\n'
+    toml = gateway_toml(FUNCTIONS + policies + extra)
+    files = {
+        "gateway.toml": toml.replace('name = "test"', 'name = "test"\ndefault_agent = "helper"'),
+        "script.yaml": HELD,
+        "tools/calculate.yaml": f"{CALCULATE}input: {json.dumps(TITLED)}\n",
+        "tools/pick_file.yaml": "kind: client\ndescription: Lets the person pick a file.\n",
+        "agents/helper.md": agent_md(tools=["calculate", "pick_file"]),
+    }
+    return write_tree(root, files)
+
+
+def rows(root: Path, sql: str) -> list[tuple[Any, ...]]:
+    """What the ledger of the tree answers."""
+    with contextlib.closing(sqlite3.connect(root / ".headgate" / "state.db")) as db:
+        return db.execute(sql).fetchall()
+
+
+def change(root: Path, sql: str) -> None:
+    """Changes the ledger of a tree that nobody serves."""
+    with contextlib.closing(sqlite3.connect(root / ".headgate" / "state.db")) as db, db:
+        db.execute(sql)
+
+
+RUNS = "SELECT state FROM runs ORDER BY created_at"
+WAITS = "SELECT state FROM waits ORDER BY created_at"

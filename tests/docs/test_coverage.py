@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterator
 from functools import reduce
 
 import click
@@ -36,18 +37,25 @@ def test_tool_codes() -> None:
 
 def test_routes() -> None:
     """Every HTTP route is named, with its method."""
-    text = page("chat-api.md") + page("operations.md")
+    text = page("chat-api.md") + page("operations.md") + page("api.md")
     handlers = {(method, path) for each in ROUTES for path in each.paths for method in each.http_methods}
     shown = [f"`{method} {re.sub(r':[a-z]+}', '}', path)}`" for method, path in handlers if method != "OPTIONS"]
     assert [each for each in shown if each not in text] == []
+
+
+def named(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """The commands below this one, with the words that call them."""
+    for word, each in command.commands.items() if isinstance(command, click.Group) else ():
+        yield f"{name} {word}", each
+        yield from named(f"{name} {word}", each)
 
 
 def test_commands() -> None:
     """Every command, and every option of it, is in the guide to operations, to validation or to the command line."""
     guides = ("operations.md", "validate-in-ci.md", "cli.md", "tests.md")
     text = "".join(page(each) for each in guides if (ROOT / "docs" / each).is_file())
-    for name, command in cli.commands.items():
-        assert f"`headgate {name}" in text
+    for name, command in named("headgate", cli):
+        assert f"`{name}" in text
         options = [each.opts[0] for each in command.params if isinstance(each, click.Option)]
         assert [each for each in options if f"`{each}" not in text and each != "--help"] == []
 

@@ -164,7 +164,7 @@ async def test_restart_keys(tree: Tree) -> None:
         found = [(each["path"], each["code"]) for each in result["diagnostics"] if each["code"] == "HG1403"]
         assert found == [("gateway.toml", "HG1403")]
         told = condition(await gateway.get("/v1/status"), "RestartRequired")
-    assert (told["status"], told["message"]) == ("True", "server.port changed and take effect after a restart")
+    assert (told["status"], told["message"]) == ("True", "server.port changed and takes effect after a restart")
 
 
 async def test_a_rotated_secret(tree: Tree, tmp_path: Path) -> None:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
 from headgate.boot import Place, open_gateway
-from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Invalid, StoreError, Unavailable
-from headgate.core.events import Event, MessageCompleted, RunCancelled, RunCompleted, RunEnd, RunFailed, ToolCompleted
+from headgate.core.events import (
+    AttemptStarted,
+    MessageCompleted,
+    RunCancelled,
+    RunCompleted,
+    RunEnd,
+    RunResumed,
+    RunStarted,
+    RunWaiting,
+    ToolCompleted,
+)
 from headgate.core.messages import Message, Text
-from headgate.engine.host import Host
-from headgate.engine.run import Ending, Order, Run
-from headgate.engine.sessions import Session
-from headgate.testing.faulty_ledger import FaultyLedger
+from headgate.engine.leftovers import Leftovers
+from headgate.engine.run import Ending, Order
 from tests import workshop
 from tests.conftest import Tree
+from tests.engine.house import House, finished, housed, left
 from tests.waiting import until
 
 SCRIPT = """
@@ -28,48 +35,11 @@ SCRIPT = """
 """
 
 
-@dataclass(slots=True)
-class House:
-    """A host on a ledger that can be made to fail."""
-
-    host: Host
-    ledger: FaultyLedger
-    principal: Principal
-
-    def order(self, text: str = "hi", **keys: str) -> Order:
-        return Order(self.principal, "helper", (Message("user", (Text(text),)),), **keys)  # type: ignore[arg-type]
-
-    async def session(self) -> Session:
-        return await self.host.sessions.open(self.principal, "helper", ttl=60, limit=10)
-
-    async def state(self, run: Run) -> tuple[str | None, str | None]:
-        record = await self.host.ledger.run(run.id)
-        return (record.state, record.outcome) if record else (None, None)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is held for any run."""
-        return not self.host.runs and self.host.snapshot.leases == 0
-
-
 @pytest.fixture
 async def house(tree: Tree) -> AsyncIterator[House]:
     """A house whose tree plays `SCRIPT`."""
-    async with open_gateway(Place(tree=tree(SCRIPT), environ={}), watch=False) as gateway:
-        ledger = FaultyLedger(gateway.edge.host.ledger)
-        (principal,) = gateway.snapshot.principals.values()
-        house = House(Host(ledger.as_ledger(), gateway.snapshot), ledger, principal)
+    async with housed(tree(SCRIPT)) as house:
         yield house
-        await house.host.stop(0)
-
-
-async def finished(run: Run) -> list[Event]:
-    """All events of the run, which has one end and nothing behind it."""
-    assert run.task is not None
-    await run.task
-    ends = [event for event in run.log.events if isinstance(event, RunEnd)]
-    assert ends == run.log.events[-1:]
-    return run.log.events
 
 
 async def test_a_run(house: House) -> None:
@@ -96,13 +66,13 @@ async def test_a_run_that_cannot_be_committed(house: House) -> None:
 async def test_a_caller_that_is_cancelled(house: House, method: str) -> None:
     """A caller cancelled while its run is being made leaves neither a run, a lease nor a busy session."""
     session = await house.session()
-    (await house.host.converse(house.order(), session)).close()
+    (await house.host.converse(house.order(), session))[0].close()
     await until(lambda: house.empty)
     house.ledger.hold(method)
     caller = asyncio.create_task(house.host.converse(house.order("slow"), session))
     await house.ledger.held(method)
     caller.cancel()
-    house.ledger.release(method)
+    house.ledger.free(method)
     with pytest.raises(asyncio.CancelledError):
         await caller
     await until(lambda: house.empty)
@@ -112,35 +82,52 @@ async def test_a_caller_that_is_cancelled(house: House, method: str) -> None:
 
 
 async def test_a_step_that_cannot_be_committed(house: House) -> None:
-    """The run fails cleanly, and the next one works."""
+    """The run is left as it was before the step, and its turn is made again later."""
+    workshop.gate("tool").set()
     house.ledger.fail("commit_step")
-    events = await finished(await house.host.submit(house.order("tool")))
-    assert isinstance(events[-1], RunFailed)
-    assert events[-1].error.code == "store_full"
-    assert isinstance((await finished(await house.host.submit(house.order())))[-1], RunCompleted)
+    run = await house.host.submit(house.order("tool"))
+    told = await left(run)
+    assert [type(event) for event in told] == [RunStarted]
+    assert run.log.broken is not None
+    assert run.log.broken.code == "store_full"
+    assert (await house.state(run), house.empty) == (("running", None), True)
+    events = await house.gone_on(run.id)
+    assert [type(event) for event in events][:4] == [RunStarted, RunResumed, AttemptStarted, MessageCompleted]
+    assert isinstance(events[-1], RunCompleted)
+    assert [step.n for step in await house.host.ledger.steps(run.id)] == [1, 2, 3]
 
 
 async def test_a_tool_step_that_cannot_be_committed(house: House) -> None:
-    """A result that is not kept is not told."""
+    """A result that is not kept is not told; the call, which may not be made twice, has an unknown outcome later."""
     run = await house.host.submit(house.order("tool"))
     await until(lambda: "tool" in workshop.entered)
     house.ledger.fail("commit_step")
     workshop.gate("tool").set()
-    events = await finished(run)
-    assert isinstance(events[-1], RunFailed)
-    assert not any(isinstance(event, ToolCompleted) for event in events)
-    assert house.empty
+    assert not any(isinstance(event, ToolCompleted) for event in await left(run))
+    assert (await house.state(run), house.empty) == (("running", None), True)
+    assert isinstance((await house.gone_on(run.id))[-1], RunWaiting)
+    (question,) = await house.questions()
+    assert await house.answer(question, "answered", "done")
+    assert isinstance((await house.gone_on(run.id))[-1], RunCompleted)
+    assert workshop.entered == ["tool"]
 
 
 @pytest.mark.parametrize("times", [1, 2])
 async def test_an_end_that_cannot_be_committed(house: House, times: int) -> None:
-    """The run is told to have failed, whether that can be committed or not."""
+    """No end is told that is not kept: the run is left, still this process's to try again, and ends later."""
     house.ledger.fail("finish_run", times)
     run = await house.host.submit(house.order())
-    events = await finished(run)
-    assert isinstance(events[-1], RunFailed)
-    assert await house.state(run) == (("failed", "error") if times == 1 else ("running", None))
+    assert not any(isinstance(event, RunEnd) for event in await left(run))
+    record = await house.record(run.id)
+    assert (record.state, record.outcome, record.lease_owner) == ("running", None, house.host.lease.owner)
     assert house.empty
+    clock = 0.0
+    house.host.left = Leftovers(lambda: clock)
+    house.host.left.add(run.id)
+    for _ in range(times):
+        await house.gone_on(run.id)
+        clock += 60
+    assert await house.state(run) == ("completed", "success")
 
 
 async def test_a_cancellation_before_the_beginning(house: House) -> None:
@@ -160,7 +147,7 @@ async def test_a_cancellation_while_a_step_is_committed(house: House) -> None:
     run = await house.host.submit(house.order("tool"))
     await house.ledger.held("commit_step")
     run.cancel(Ending("stop"))
-    house.ledger.release("commit_step")
+    house.ledger.free("commit_step")
     events = await finished(run)
     assert [type(event) for event in events[-2:]] == [MessageCompleted, RunCancelled]
     assert [step.status for step in await house.host.ledger.steps(run.id)] == ["ok"]
@@ -172,7 +159,7 @@ async def test_a_cancellation_that_comes_too_late(house: House) -> None:
     run = await house.host.submit(house.order())
     await house.ledger.held("finish_run")
     run.cancel(Ending("stop"))
-    house.ledger.release("finish_run")
+    house.ledger.free("finish_run")
     assert isinstance((await finished(run))[-1], RunCompleted)
     assert await house.state(run) == ("completed", "success")
 
@@ -192,39 +179,42 @@ async def test_a_cancelled_call_has_a_result(house: House) -> None:
 async def test_a_new_chat_takes_over(house: House) -> None:
     """A chat on a detached run cancels that run first; on a watched one it is refused."""
     session = await house.session()
-    first = await house.host.converse(house.order("slow"), session)
+    question, run = await house.host.converse(house.order("slow"), session)
     with pytest.raises(Conflict):
         await house.host.converse(house.order(), session)
-    first.close()
-    second = await house.host.converse(house.order(), session)
-    assert isinstance(first.run.log.events[-1], RunCancelled)
-    assert session.run is second.run
-    await finished(second.run)
+    question.close()
+    answer, second = await house.host.converse(house.order(), session)
+    assert isinstance(run.log.events[-1], RunCancelled)
+    assert session.run is second
+    await finished(second)
     await until(lambda: session.run is None)
-    second.close()
+    answer.close()
 
 
 async def test_a_refused_chat_ends_nothing(house: House) -> None:
     """A chat that is refused for its own faults leaves the detached run alone."""
     session = await house.session()
-    first = await house.host.converse(house.order("slow"), session)
-    first.close()
+    subscription, run = await house.host.converse(house.order("slow"), session)
+    subscription.close()
     with pytest.raises(Invalid):
         await house.host.converse(house.order(model="gpt-9"), session)
-    assert not first.run.finished
+    assert not run.finished
 
 
 async def test_stopping(house: House) -> None:
-    """Stopping ends what runs, also a run that is just being made; new work is refused; resources are closed."""
+    """Stopping leaves what runs, also a run that is just being made; new work is refused; resources are closed."""
     running = await house.host.submit(house.order("slow"))
     house.ledger.hold("create_run")
     making = asyncio.create_task(house.host.submit(house.order("slow")))
     await house.ledger.held("create_run")
     stopping = asyncio.create_task(house.host.stop(0))
     await asyncio.wait([running.task] if running.task else [])
-    house.ledger.release("create_run")
+    house.ledger.free("create_run")
     await stopping
-    assert isinstance((await making).log.events[-1], RunCancelled)
+    for run in (running, await making):
+        told = await left(run)
+        assert isinstance(told[0], RunStarted)
+        assert await house.state(run) == ("running", None)
     with pytest.raises(Unavailable):
         await house.host.submit(house.order())
     assert house.host.snapshot.gone

@@ -65,8 +65,34 @@ def test_a_suffix_that_is_not_read_is_a_warning(path: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("tools/crm/find.yaml", "move it into tools/ itself"),
+        ("fragments/a/b/tone.md", "move it into fragments/ itself"),
+        ("agents/helper/agent.md", "call it AGENT.md"),
+        ("skills/refunds/Skill.md", "call it SKILL.md"),
+    ],
+)
+def test_a_file_that_lies_too_deep_is_a_warning(path: str, hint: str) -> None:
+    """What looks like an object, but stands where none is looked for, is not passed over in silence."""
+    found = misnamed(path)
+    assert found is not None
+    assert (found.severity, found.code, found.hint) == ("warning", "HG1002", hint)
+
+
+@pytest.mark.parametrize(
     "path",
-    ["gateway.toml", "gateway.d/A.toml", "tools/x.yaml", "tools/README.md", "skills/x/scripts/Run.py", "context/A.txt"],
+    [
+        "agents/x/notes.md",
+        "skills/x/references/skill.md",
+        "tools/crm/logo.png",
+        "gateway.toml",
+        "gateway.d/A.toml",
+        "tools/x.yaml",
+        "tools/README.md",
+        "skills/x/scripts/Run.py",
+        "context/A.txt",
+    ],
 )
 def test_other_paths_are_fine(path: str) -> None:
     """Notes, assets and well-named files are no findings."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,27 +11,14 @@ import pytest
 import pytest_asyncio
 
 from headgate.testing.harness import KEY, Live, agent_md, gateway_toml, live, write_tree
-from tests.server.seed_contract import APPROVAL, CASES, CHAT, RESULT, TURN, Case
+from tests.server.seed_contract import CASES, Case
 
 LEFT_OUT = {
-    "approval_": "the endpoints of approvals and client tools are not in this build",
     "cors_": "the cases hold where every origin is allowed; here none is until [server.cors] names it",
     "slash_": "a path with a trailing slash is another path: no redirect",
     "init_too_deep": "how deep JSON may be nested depends on the interpreter",
 }
-
-
-def _here(case: Case) -> Case:
-    """The case, with its credentials tried on the chat itself where they were tried on a tool's result."""
-    refused = case.name.startswith("auth_") and case.status == 401
-    return replace(case, path=case.path.replace(RESULT, CHAT), body=TURN) if refused and RESULT in case.path else case
-
-
-def _left_out(case: Case) -> bool:
-    return any(case.path == tool or case.name.startswith(prefix) for tool in (RESULT, APPROVAL) for prefix in LEFT_OUT)
-
-
-SERVED = [case for case in map(_here, CASES) if not _left_out(case)]
+SERVED = [case for case in CASES if not any(case.name.startswith(prefix) for prefix in LEFT_OUT)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -61,7 +47,7 @@ async def test_the_answer_is_the_contract_s(gateway: tuple[Live, str], case: Cas
 
 def test_most_cases_are_served() -> None:
     """What is left out is counted, so that nothing goes missing unseen."""
-    assert (len(CASES), len(SERVED)) == (222, 131)
+    assert (len(CASES), len(SERVED)) == (222, 209)
 
 
 async def _exchange(running: Live, token: str, case: Case) -> tuple[str, bytes]:

@@ -7,6 +7,7 @@ import pytest
 from headgate.core.errors import StoreError
 from headgate.core.messages import Usage
 from headgate.stores.records import new_run_id, new_session_id
+from headgate.stores.sql.log import page
 from headgate.stores.sql.rows import bind, clean, exchanges, run_record
 
 
@@ -48,6 +49,16 @@ def test_damaged_row():
         exchanges([("run_1", "", "completed", "user", '[{"type":"telepathy"}]', None)])
     with pytest.raises(StoreError, match="cannot be read"):
         run_record((*["x"] * 10, "not JSON", *[None] * 14))
+
+
+def test_unknown_event():
+    """An event that no build knows, or that is damaged, is an error of the store that says so."""
+    for kind, data, reason in (
+        ("mind.read", "{}", "no build knows the event 'mind.read'"),
+        ("text.delta", "{", "Expected `array`"),
+    ):
+        with pytest.raises(StoreError, match=reason):
+            page([("run_1", 1, 1, 1, kind, 1, "", 1.0, data)], (0, 0), 9)
 
 
 def test_ids():

@@ -16,7 +16,7 @@ from headgate.stores.sql.database import Statement
 from headgate.stores.sql.ledger import SqlLedger
 from headgate.stores.sql.sqlite import open_sqlite
 from headgate.stores.told import Told
-from headgate.testing.ledger_kit import CONTRACTS
+from headgate.testing.ledger_kit import CONTRACTS, TWICE
 from headgate.testing.ledger_samples import LEASE, a_commit, a_run, answered
 
 WRITER = """
@@ -54,6 +54,14 @@ async def opened(root, *pragmas):
 async def test_contract(contract, tmp_path):
     """The back-end keeps every promise of the port."""
     await contract(lambda: open_ledger("sqlite:///state.db", tmp_path))
+
+
+@pytest.mark.parametrize(
+    "contract", [each for each in CONTRACTS if each not in TWICE], ids=lambda contract: contract.__name__
+)
+async def test_contract_in_memory(contract, tmp_path):
+    """The back-end keeps its promises in memory too, but for those about opening it again."""
+    await contract(lambda: open_ledger("sqlite://", tmp_path))
 
 
 async def test_settings(tmp_path):
@@ -114,7 +122,8 @@ async def test_full(tmp_path):
     async with opened(tmp_path, "max_page_count = 60") as (ledger, database):
         await ledger.create_run(new, LEASE, Told())
         kept, error = await fill(ledger, new.id)
-        assert (error.code, error.message) == ("store_full", "The disk or the database of the ledger is full.")
+        assert (error.code, error.retryable) == ("store_full", True)
+        assert error.message == "The disk or the database of the ledger is full."
         assert (len(await ledger.steps(new.id)), (await ledger.run(new.id)).turns) == (kept, kept)
         await database.read("PRAGMA max_page_count = 10000")
         await ledger.commit_step(a_commit(new.id, kept + 1))

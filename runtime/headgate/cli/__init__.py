@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from headgate import __version__
+from headgate.cli.approvals import approvals
 from headgate.cli.chat import chat
+from headgate.cli.db import db
 from headgate.cli.explain import explain_command
 from headgate.cli.init import init
 from headgate.cli.run import run
@@ -34,6 +37,8 @@ cli.add_command(explain_command)
 cli.add_command(schema)
 cli.add_command(run)
 cli.add_command(chat)
+cli.add_command(approvals)
+cli.add_command(db)
 
 
 def main() -> None:
@@ -44,6 +49,9 @@ def main() -> None:
         error.show()
         code = USAGE
     except click.Abort:
+        code = 1
+    except BrokenPipeError:  # nobody reads any more, and what is left in the buffer must not fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except GatewayError as error:
         hint = getattr(error, "hint", "")

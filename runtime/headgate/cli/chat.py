@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
+from headgate.cli.attendant import Attendant, attended
 from headgate.cli.client.line import Line, connect
 from headgate.cli.client.signals import handled, ignore
 from headgate.cli.client.target import Target, targeted
+from headgate.cli.dialog import Keyboard
 from headgate.cli.render import words
 from headgate.cli.render.answer import Answer
 from headgate.cli.render.screen import Plain, Screen, Terminal, lenient
@@ -28,21 +30,26 @@ except ImportError:  # builds of Python without it have plain input
 _COMMAND = re.compile(r"/[a-z]+")
 _HELP = """\
 /reset  begin a new conversation      /quit  leave (or Ctrl-D)      /help  this text
-Ctrl-C stops the answer. A line that ends in \\ goes on in the next; text of several lines can be pasted."""
+Ctrl-C stops the answer, also at a question. A line that ends in \\ goes on in the next.
+Text of several lines can be pasted."""
 
 
 @click.command()
 @targeted
 @click.option("--show-thinking", is_flag=True, help="Show what the model thinks, dimmed.")
+@attended
 @click.pass_context
-def chat(context: click.Context, /, *, show_thinking: bool, **options: Any) -> None:
+def chat(context: click.Context, /, *, show_thinking: bool, approve: str | None, **options: Any) -> None:
     """Talk with AGENT: every line is a turn; /help lists the commands."""
     target = Target(**options)
     lenient()
     person = sys.stdin.isatty() and sys.stdout.isatty()
     screen: Screen = Terminal() if person else Plain()
     with connect(target) as line:
-        talk = Talk(line, Scribe(screen, thinking=show_thinking))
+        attendant = Attendant(
+            line, screen, approve=approve, keyboard=Keyboard(sys.stdin, sys.stdout) if person else None
+        )
+        talk = Talk(line, Scribe(screen, thinking=show_thinking), attendant)
         if person:
             _greet(screen, line, target)
             with handled(ignore, signal.SIGINT):
@@ -64,9 +71,10 @@ def _greet(screen: Screen, line: Line, target: Target) -> None:
 class Talk:
     """The turns of one conversation; `fine` says whether all of them had an answer."""
 
-    def __init__(self, line: Line, scribe: Scribe) -> None:
+    def __init__(self, line: Line, scribe: Scribe, attendant: Attendant) -> None:
         self._line = line
         self._scribe = scribe
+        self._attendant = attendant
         self._screen = scribe.screen
         self.fine = True
 
@@ -113,6 +121,7 @@ class Talk:
             for event in events:
                 answer.add(event)
                 self._scribe.tell(event)
+                self._attendant.take(event)
         self._line.answered(answer.said)
         self.fine = self.fine and answer.outcome == "success"
 

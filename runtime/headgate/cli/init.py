@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -15,8 +16,9 @@ from headgate.templates import SUMMARIES, tree
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--template", type=click.Choice(list(SUMMARIES)), default="minimal", help="What to begin with.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 @click.pass_context
-def init(context: click.Context, folder: Path, template: str) -> None:
+def init(context: click.Context, folder: Path, template: str, form: str) -> None:
     """Write a tree to DIR, with schemas and editor settings. Nothing that is there is overwritten.
 
     Templates: minimal (one agent, no tools), operations (an assistant that looks after its own gateway) and support
@@ -25,12 +27,16 @@ def init(context: click.Context, folder: Path, template: str) -> None:
     files = tree(template, folder.resolve().name.lower())
     files |= {f"schemas/{name}": render(schema) for name, schema in schemas(DEFAULT_KINDS).items()}
     taken = [path for path in sorted(files) if _is_taken(folder, path)]
+    if not taken:
+        _write(folder, files)
+    if form == "json":
+        click.echo(json.dumps({"folder": str(folder), "written": [] if taken else sorted(files), "taken": taken}))
     if taken:
         shown = "\n".join(f"  {path}" for path in taken)
         click.echo(f"nothing was written, because these are there already:\n{shown}", err=True)
         context.exit(1)
-    _write(folder, files)
-    click.echo(_next(folder, files))
+    if form == "text":
+        click.echo(_next(folder, files))
 
 
 def _is_taken(folder: Path, path: str) -> bool:

@@ -6,11 +6,13 @@ import contextlib
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
 from pydantic_core import PydanticCustomError
 
+from headgate.cli.attendant import Attendant, attended
 from headgate.cli.client.line import connect
 from headgate.cli.client.target import Target, targeted
 from headgate.cli.render import words
@@ -42,15 +44,18 @@ def _duration(_context: click.Context, _parameter: click.Parameter, value: str |
 @click.argument("task")
 @click.option("--timeout", callback=_duration, help="End the run after this long, such as 30s.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@attended
 @click.pass_context
-def run(context: click.Context, /, *, task: str, timeout: float | None, form: str, **options: Any) -> None:
+def run(context: click.Context, /, *, task: str, **options: Any) -> None:
     """Have AGENT do one TASK (- reads it from standard input) and print its answer.
 
     Exits with 0, or 1 after an error, 2 for the budget, 3 for the turns, 124 for the time, 130 when interrupted.
     """
-    target, text = Target(**options), _task(task)
+    form = options.pop("form")
+    how = _How(_task(task), options.pop("timeout"), options.pop("approve"), told=form == "json")
+    target = Target(**options)
     lenient()
-    answer, interrupted = _answered(target, text, timeout, told=form == "json")
+    answer, interrupted = _answered(target, how)
     if form == "json":
         write(sys.stdout, json.dumps(answer.report(), ensure_ascii=False))
     elif answer.outcome in _ANSWERED and answer.text:
@@ -65,20 +70,32 @@ def _task(task: str) -> str:
     return text
 
 
-def _answered(target: Target, text: str, timeout: float | None, *, told: bool) -> tuple[Answer, bool]:
-    """The answer, and whether a signal ended it; a refusal that is not `told` in a report is printed."""
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is to be done: a refusal that is not `told` in a report is printed."""
+
+    task: str
+    timeout: float | None
+    approve: str | None
+    told: bool
+
+
+def _answered(target: Target, how: _How) -> tuple[Answer, bool]:
+    """The answer, and whether a signal ended it."""
     answer = Answer(target.agent)
     scribe = Scribe(Progress()) if sys.stderr.isatty() else None
     try:
         with connect(target) as line:
-            with contextlib.closing(line.ask(text, timeout)) as events:
+            attendant = Attendant(line, scribe.screen if scribe else None, approve=how.approve)
+            with contextlib.closing(line.ask(how.task, how.timeout)) as events:
                 for event in events:
                     answer.add(event)
                     _progress(scribe, event)
+                    attendant.take(event)
             return answer, line.interrupted and answer.outcome == "cancelled"
     except GatewayError as error:
         answer.error = ErrorInfo(error.code, words.failure(error))
-        if not told:
+        if not how.told:
             click.echo(f"headgate: {answer.error.message}", err=True)
         return answer, False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -20,8 +22,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--check", type=_FOLDER, is_flag=False, flag_value="schemas", help="Exit 1 when a folder's schemas are stale."
 )
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 @click.pass_context
-def schema(context: click.Context, name: str | None, folder: Path | None, check: Path | None) -> None:
+def schema(context: click.Context, name: str | None, folder: Path | None, check: Path | None, form: str) -> None:
     """Print the schema NAME, write all of them, or check that written ones are fresh."""
     if sum(each is not None for each in (name, folder, check)) != 1:
         raise click.UsageError("give one of NAME, --write and --check")
@@ -29,11 +32,16 @@ def schema(context: click.Context, name: str | None, folder: Path | None, check:
         click.echo(render(schemas(DEFAULT_KINDS)[f"{name}.schema.json"]), nl=False)
     elif folder is not None:
         changed = write(folder, DEFAULT_KINDS)
-        click.echo("\n".join(f"wrote {path}" for path in changed) or "nothing changed")
+        _tell(form, "written", changed, "\n".join(f"wrote {path}" for path in changed) or "nothing changed")
     elif check is not None:
         stale = _stale(check)
-        click.echo("\n".join(f"{path} is stale; run headgate schema --write" for path in stale) or "fresh")
+        text = "\n".join(f"{path} is stale; run headgate schema --write" for path in stale)
+        _tell(form, "stale", stale, text or "fresh")
         context.exit(1 if stale else 0)
+
+
+def _tell(form: str, member: str, paths: Iterable[Path], text: str) -> None:
+    click.echo(json.dumps({member: [str(path) for path in paths]}) if form == "json" else text)
 
 
 def _stale(folder: Path) -> list[Path]:

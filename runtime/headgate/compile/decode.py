@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from headgate.compile.words import bound, form
 from headgate.core.kind import Finding, Key, Spec
 
 S = TypeVar("S", bound=Spec)
@@ -93,7 +94,7 @@ def _fault(each: Mapping[str, Any], body: Any, prefix: Key) -> Finding:
         key=(*prefix, *_path(each["loc"], body), *missing),
         code=str(context.get("code") or _CODES.get(each["type"], "HG1004")),
         message=_sentence(each, (*prefix, *_path(each["loc"], body))),
-        hint=str(context.get("hint", "")),
+        hint=str(context.get("hint", "")) or form(str(context.get("pattern", ""))),
         offset=context.get("offset"),
     )
 
@@ -102,6 +103,8 @@ def _sentence(each: Mapping[str, Any], key: Key) -> str:
     message = str(each["msg"]).removeprefix("Value error, ")
     if each["type"] == "missing":
         return f"missing key {each['loc'][-1]!r}"
+    if said := bound(each["type"], each.get("ctx") or {}):
+        return f"{named(key)} {said}"
     return f"{named(key)}: {message if message[:2].isupper() else message[:1].lower() + message[1:]}"
 
 

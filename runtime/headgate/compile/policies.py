@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 
 Text = Annotated[str, Field(min_length=1)]
 Globs = tuple[Text, ...]
@@ -28,7 +28,7 @@ class ApprovalPolicy(Spec):
     """`all`: it holds for every agent; `named`: for agents and profiles that name it in `approvals`."""
     remember: Literal["never", "session"] = "never"
     """What a person may approve at once: this call alone, or all calls of the tool until the session ends."""
-    timeout: Annotated[Duration, Field(gt=0)] = 7200.0
+    timeout: Patience = 7200.0
     """How long a person has to answer; after that the call is refused."""
     on_unknown_outcome: Literal["tell_model", "ask"] | None = None
     """What happens when a crash leaves open whether a call was made: the model is told, or a person is asked. Unstated,

@@ -11,13 +11,14 @@ from pydantic_core import PydanticCustomError
 from headgate.compile.decode import covers
 from headgate.compile.specs import Agent
 from headgate.core.kind import Finding, Key
-from headgate.expressions.template import MISSING, Slot, Template, as_text, lookup
+from headgate.expressions.template import MISSING, Slot, Template, as_text, lookup, pieces
 from headgate.manifest.diagnostics import suggest
 from headgate.manifest.source import Document
 from headgate.tools.schema import find_dead_end
 
 Fragments = Mapping[str, tuple[Document, str]]
 INCLUDE = "include:"
+_LITERAL = "for a literal {{, put a space between the braces"
 PROMPT_SCOPE: Mapping[str, tuple[str, ...]] = {
     "today": (),
     "now": (),
@@ -70,17 +71,14 @@ def check_prompt(
 
     `silent` are keys of the agent that its spec does not speak for.
     """
-    try:
-        slots = Template.parse(text).slots
-    except PydanticCustomError as error:
-        context = error.context or {}
-        hint = "for a literal {{, put a space between the braces"
-        yield int(context.get("offset", 0)), Finding((), "HG1301", error.message(), hint)
-        return
-    for slot in slots:
-        finding = _include(slot, fragments) if slot.path.startswith(INCLUDE) else _path(slot, spec, silent)
-        if finding is not None:
-            yield slot.offset, finding
+    for piece in pieces(text):
+        if isinstance(piece, PydanticCustomError):
+            yield int((piece.context or {}).get("offset", 0)), Finding((), "HG1301", piece.message(), _LITERAL)
+        elif isinstance(piece, Slot):
+            include = piece.path.startswith(INCLUDE)
+            finding = _include(piece, fragments) if include else _path(piece, spec, silent)
+            if finding is not None:
+                yield piece.offset, finding
 
 
 def _include(slot: Slot, fragments: Collection[str]) -> Finding | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Key, Kind, Kinds, Spec
-from headgate.core.scalars import DURATION, SIZE, duration_text, size_text
+from headgate.core.scalars import DURATIONS, SIZE, duration_text, size_text
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -193,7 +193,7 @@ def _default_as_written(node: Schema) -> Schema:
     if isinstance(node.get("default"), dict):  # the table's own keys have their defaults
         return {key: value for key, value in node.items() if key != "default"}
     default, pattern = node.get("default"), node.get("pattern")
-    if pattern == DURATION and isinstance(default, int | float):
+    if pattern in DURATIONS and isinstance(default, int | float):
         return {**node, "default": duration_text(default)}
     return {**node, "default": size_text(default)} if pattern == SIZE and isinstance(default, int) else node
 

@@ -14,23 +14,28 @@ from pydantic import Field
 from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Name, Secret, Size
+from headgate.core.scalars import Duration, Name, Patience, Secret, Size
 from headgate.tools.schema import InputSchema
 
 RESTART = {"x-reload": "restart"}
 SUBSYSTEM = {"x-reload": "subsystem"}
 _SCOPE = r"^(\*|[a-z][a-z0-9_-]*)(:(\*|[a-z0-9_-]+)){0,2}$"
 _PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+HOST = r"^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$"
+URL = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
+ORIGIN = r"^(\*|https?://[^\sA-Z/?#@*]+)$"
+"""The patterns of a host, of the gateway's own URL, and of an origin as browsers send it."""
+Host = Annotated[str, Field(pattern=HOST, examples=["gateway.example.com", "10.0.0.7"])]
 Positive = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(gt=0)]
 ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
-Lasting = Annotated[Duration, Field(gt=0)]
+Lasting = Patience
 
 
 class Cors(Spec):
     """Cross-origin access of browsers."""
 
-    origins: tuple[str, ...] = ()
+    origins: tuple[Annotated[str, Field(pattern=ORIGIN, examples=["https://chat.example.com"])], ...] = ()
     """Origins that may call the gateway from a browser, such as `https://chat.example.com`."""
 
 
@@ -50,13 +55,13 @@ class ServerLimits(Spec):
 class Server(Spec):
     """Where the gateway listens, and to whom it answers."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """The address to bind. Anything wider than loopback needs a key that is not the demo key."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """The TCP port; 0 picks a free one."""
-    public_url: str | None = None
+    public_url: Annotated[str, Field(pattern=URL, examples=["https://agents.example.com"])] | None = None
     """The URL under which clients reach the gateway; its host is accepted in `Host` and `Origin`."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[Host, ...] = ()
     """More host names that are accepted in the `Host` header, besides loopback and `public_url`."""
     cors: Cors = Cors()
     """Cross-origin access of browsers."""
@@ -123,7 +128,7 @@ class Key(Spec):
 class Auth(Spec):
     """Who may call."""
 
-    session_ttl: Duration = 3600.0
+    session_ttl: Patience = 3600.0
     """How long a session token is valid, from its creation."""
     session_secret: Annotated[
         Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
@@ -229,7 +234,7 @@ class Profile(Channel):
 
     max_turns: Positive | None = None
     """Model turns of one run; at most the agent's own."""
-    timeout: Duration | None = None
+    timeout: Patience | None = None
     """Wall time of one run; at most the agent's own."""
     budget_usd: Usd | None = None
     """Cost of one run in USD; at most the agent's own."""
@@ -267,7 +272,7 @@ class Agent(Spec):
     """Files of the tree that are added to the prompt."""
     max_turns: Positive = 20
     """Model turns of one run."""
-    timeout: Duration = 600.0
+    timeout: Patience = 600.0
     """Wall time of one run."""
     budget_usd: Usd | None = None
     """Cost of one run in USD; every model that the agent may use needs a price."""

@@ -14,22 +14,15 @@ from jsonschema.exceptions import ValidationError
 from headgate.compile.decode import named
 from headgate.compile.planned import Planned
 from headgate.compile.schema import REFERENCE_LINK, Schema
+from headgate.compile.words import form
 from headgate.core.kind import Finding, Key
-from headgate.core.scalars import NAME, NAME_HINT
+from headgate.core.scalars import DURATION, NAME_HINT, PATIENCE
 from headgate.manifest.diagnostics import suggest
 
 _TYPES = {
     "object": "a table", "array": "a list", "string": "a string", "integer": "a whole number",
     "number": "a number", "boolean": "true or false", "null": "nothing",
 }  # fmt: skip
-
-_WORDS = {
-    NAME: NAME_HINT,
-    r"^https?://[^\s/]+": "write it like https://api.example.com",
-    r"\.ya?ml$": "name a .yaml or .yml file",
-    r"^[^\x00-\x08\x0a-\x1f\x7f]*$": "keep it on one line, without control characters",
-}
-"""What the patterns of the specs ask for, in words."""
 
 
 def _secret(_validator: Any, wanted: Any, instance: Any, _schema: Schema) -> Iterator[ValidationError]:
@@ -51,12 +44,18 @@ class Structure:
 
 def check_structure(validator: Any, body: Any, planned: Planned) -> Structure:
     """Every violation in `body`, as findings; `planned` are keys that are known but not in this build."""
-    errors = [each for error in validator.iter_errors(body) for each in _flatten(error)]
+    errors = _apart([each for error in validator.iter_errors(body) for each in _flatten(error)])
     meant: set[Key] = set()
     found = [each for error in errors for each in _findings(error, planned, meant)]
     # A misspelt key is one mistake: the key that was meant is not missing too.
     shown = tuple(each for each in found if each.code != "HG1005" or each.key not in meant)
     return Structure(shown, frozenset(each.key for each in found if each.severity == "error"))
+
+
+def _apart(errors: list[Any]) -> list[Any]:
+    """The errors, but for a value of the wrong type only that, not also that it is none of the values allowed."""
+    typed = {tuple(each.absolute_path) for each in errors if each.validator == "type"}
+    return [each for each in errors if not (each.validator in ("enum", "const") and tuple(each.absolute_path) in typed)]
 
 
 def _flatten(error: Any) -> Iterator[Any]:
@@ -103,7 +102,7 @@ def _findings(error: Any, planned: Planned, meant: set[Key]) -> Iterator[Finding
         hint = f"use {'one of ' if len(choices) > 1 else ''}{', '.join(map(str, choices))}"
         yield not_built(key, f"{key[-1]} {error.instance!r}", feature, hint)
     else:
-        yield _wrong(error, key)
+        yield _wrong(error, key, planned)
 
 
 def _unknown_keys(error: Any, key: Key, planned: Planned, meant: set[Key]) -> Iterator[Finding]:
@@ -115,10 +114,20 @@ def _unknown_keys(error: Any, key: Key, planned: Planned, meant: set[Key]) -> It
         if feature:
             yield not_built((*key, extra), f"key {extra!r}", feature)
             continue
-        guess = suggest(str(extra), known)
+        guess = suggest(str(extra), [*known, *_below(planned, key)])
         meant.add((*key, guess or ""))
-        hint = f"did you mean {guess!r}?" if guess else f"known keys: {', '.join(sorted(known))}"
+        hint = _meant(guess, planned.key((*key, guess))) if guess else f"known keys: {', '.join(sorted(known))}"
         yield Finding((*key, extra), "HG1003", f"unknown key {extra!r}", hint)
+
+
+def _below(planned: Planned, key: Key) -> list[str]:
+    """The keys that this build lacks in the table at `key`."""
+    return sorted({name for *_, name in planned.keys if planned.key((*key, name)) is not None} - {"*"})
+
+
+def _meant(guess: str, lacking: str | None) -> str:
+    said = f"did you mean {guess!r}?"
+    return f"{said} it needs {lacking}, which this build does not have" if lacking else said
 
 
 def not_built(key: Key, what: str, feature: str, hint: str = "remove it") -> Finding:
@@ -137,45 +146,55 @@ def _within(key: Key) -> str:
     return f" in {'.'.join(names)}" if names else ""
 
 
-def _wrong(error: Any, key: Key) -> Finding:
-    message, hint = _explain(error, key)
+def _wrong(error: Any, key: Key, planned: Planned) -> Finding:
+    message, hint = _explain(error, key, planned)
     if error.validator == "pattern" and error.schema_path and "propertyNames" in error.schema_path:
         name = str(error.instance)
         return Finding((*key, name), "HG1004", f"{name!r} is not a valid name", NAME_HINT)
     return Finding(key, "HG1004", message, hint)
 
 
-def _explain(error: Any, key: Key) -> tuple[str, str]:
+def _explain(error: Any, key: Key, planned: Planned) -> tuple[str, str]:
     name, value = named(key), error.instance
     match error.validator:
         case "type":
             return f"{name} must be {_types(error.validator_value)}, not {_shown(value)}", _typed(error)
         case "enum":
             choices = [str(each) for each in error.validator_value]
-            guess = suggest(str(value), choices)
-            return (
-                f"{name} must be one of {', '.join(choices)}; {_shown(value)} is not",
-                f"did you mean {guess!r}?" if guess else "",
-            )
+            message = f"{name} must be one of {', '.join(choices)}; {_shown(value)} is not"
+            return message, _guessed(value, choices, key, planned)
         case "const":
-            return f"{name} must be {error.validator_value!r}, not {_shown(value)}", ""
+            wanted = error.validator_value
+            return f"{name} must be {wanted!r}, not {_shown(value)}", _guessed(value, [str(wanted)], key, planned)
+        case "pattern" if error.validator_value == PATIENCE and re.fullmatch(DURATION, str(value)):
+            return f"{name} must be more than 0", ""
         case "pattern":
             return f"{name}: {_shown(value)} is not valid", _form(error.schema)
         case "anyOf" | "oneOf":
-            return f"{name} must be {_choices(error)}, not {_shown(value)}", ""
+            message = f"{name} must be {_choices(error)}, not {_shown(value)}"
+            return message, _guessed(value, _texts(error), key, planned)
         case "minLength" | "minItems" | "minProperties":
             return f"{name} must not be shorter than {error.validator_value}", ""
         case _:
             return f"{name}: {error.message}", ""
 
 
+def _guessed(value: Any, choices: list[str], key: Key, planned: Planned) -> str:
+    """Which of the choices, or of the values that this build lacks, was most likely meant."""
+    lacking = sorted(each for name, each in planned.values if key and name == str(key[-1]))
+    guess = suggest(value, [*choices, *lacking]) if isinstance(value, str) else None
+    return _meant(guess, planned.value(key, guess)) if guess else ""
+
+
+def _texts(error: Any) -> list[str]:
+    """The texts that the branches of a union allow."""
+    allowed = (each for branch in error.validator_value for each in (*branch.get("enum", ()), branch.get("const")))
+    return [each for each in allowed if isinstance(each, str)]
+
+
 def _form(schema: Schema) -> str:
     """How a text of this schema is written."""
-    examples = schema.get("examples") or ()
-    if examples:
-        return f"write it like {', '.join(map(str, examples))}"
-    pattern = str(schema.get("pattern", ""))
-    return _WORDS.get(pattern) or (f"it must match {pattern}" if pattern else "")
+    return form(str(schema.get("pattern", "")), tuple(schema.get("examples") or ()))
 
 
 def _typed(error: Any) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from headgate.core.events import Outcome
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 from headgate.providers.script import Turn
 from headgate.tools.trials import TIMEOUT, Table
 
@@ -77,7 +77,7 @@ class AgentTest(Spec):
     """What the model says, turn by turn; no provider is asked."""
     expect: Expected = Expected()
     """What must come of the run."""
-    timeout: Annotated[Duration, Field(gt=0)] = TIMEOUT
+    timeout: Patience = TIMEOUT
     """How long the test may take."""
 
     @model_validator(mode="after")

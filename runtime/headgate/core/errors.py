@@ -15,6 +15,7 @@ and says whether trying again can help:
         ├── Forbidden
         ├── NotFound
         ├── Conflict
+        │   └── Gone
         ├── PreconditionFailed
         ├── Invalid
         ├── Overloaded
@@ -146,6 +147,13 @@ class Conflict(RequestError):
 
     default_code = "conflict"
     status = 409
+
+
+class Gone(Conflict):
+    """The time for this is over."""
+
+    default_code = "expired"
+    status = 410
 
 
 class PreconditionFailed(RequestError):

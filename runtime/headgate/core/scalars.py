@@ -22,6 +22,10 @@ NAME_HINT = "use lower-case letters, digits, '-' and single '_', beginning with 
 DURATION = r"^\d+(\.\d+)?(ms|s|m|h|d)$"
 SIZE = r"^\d+(B|KiB|MiB|GiB)?$"
 """The patterns of durations and sizes in JSON Schema."""
+PATIENCE = rf"^(?!0+(\.0+)?[a-z]){DURATION[1:]}"
+"""The pattern of durations that are not zero."""
+DURATIONS = (DURATION, PATIENCE)
+"""Both patterns of durations."""
 
 RATE = r"^[1-9]\d{0,8}/(s|min|h|d)$"
 """The pattern of rates in JSON Schema."""
@@ -104,6 +108,14 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": DURATION, "examples": ["250ms", "30s", "10m"]}),
 ]
 """Seconds; written as a duration."""
+
+Patience = Annotated[
+    float,
+    BeforeValidator(seconds),
+    Field(gt=0),
+    WithJsonSchema({"type": "string", "pattern": PATIENCE, "examples": ["250ms", "30s", "10m"]}),
+]
+"""Seconds, more than none: a time limit of nothing would end everything at once."""
 
 Size = Annotated[
     int,

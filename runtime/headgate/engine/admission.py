@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
+from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
 from headgate.core.errors import Invalid, NotFound, Overloaded, Unavailable
 from headgate.engine.run import Order, Run
 
 SCOPE = "chat"
-"""What a principal needs to have runs."""
+"""What a principal needs to have runs; `agents:invoke:NAME` is enough for those of one agent."""
 
 
 def admit(snapshot: Snapshot, order: Order, running: Collection[Run]) -> None:
@@ -43,4 +44,16 @@ def planned(snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
 
 def still_may(live: Principal | None, principal: Principal, agent: str) -> bool:
     """Whether who the live revision knows under the principal's digest may still have its runs of the agent."""
-    return live is not None and live.key == principal.key and live.sees_agent(agent) and live.allows(SCOPE)
+    if live is None or live.key != principal.key or not live.sees_agent(agent):
+        return False
+    return live.allows(SCOPE) or live.allows(f"agents:invoke:{agent}")
+
+
+def withdrawn(live: Snapshot, principal: Principal | None, run: Run, tool: str) -> str | None:
+    """Why this snapshot does not let the run use the tool, or None."""
+    plan = live.agents.get(run.plan.name)
+    if plan is None or principal is None:
+        return f"agent {run.plan.name!r} is no longer offered"
+    shaped = plan.shaped(principal, run.order.channel, run.order.profile or principal.profile)
+    offered = tool in shaped.tools or tool in BUILT_IN
+    return None if offered else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"

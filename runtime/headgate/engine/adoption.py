@@ -6,7 +6,7 @@ import structlog
 
 from headgate.core.errors import RequestError, StoreError
 from headgate.engine.admission import planned, still_may
-from headgate.engine.host import REVOKED, Host
+from headgate.engine.host import REVOKED, Host, end
 from headgate.engine.resume import progress_of, reason_of, starting_point, steps_of
 from headgate.engine.run import Ending, Order, Run
 from headgate.stores.records import Resumption, RunRecord
@@ -18,18 +18,23 @@ async def adopt(host: Host, record: RunRecord) -> None:
     """Goes on with a run that was claimed for this process; one that may not go on any more is ended."""
     try:
         found = await host.ledger.load(record.id)
-        if found is not None and record.id not in host.runs:
+        if found is None or found.run.fence != record.fence or record.id in host.runs:
+            return  # it is somebody else's by now, who may have ended it
+        if host.draining:
+            await host.ledger.release(record.id, record.fence)
+        else:
             await _adopt(host, found)
     except StoreError as error:
         log.warning("run.not_adopted", run=record.id, code=error.code, message=error.message)
-        host.left.setdefault(record.id, None)
+        if record.id not in host.runs:
+            host.left.add(record.id)
 
 
 async def _adopt(host: Host, found: Resumption) -> None:
-    record, ending = found.run, host.left.pop(found.run.id, None)
+    record, ending = found.run, host.left.take(found.run.id)
     principal = host.principal(record.key_digest)
     if principal is None or principal.key != record.principal or not still_may(principal, principal, record.agent):
-        await host.end(record, REVOKED)
+        await end(host, record, REVOKED)
         return
     order = Order(
         principal, record.agent, (), record.request.model, record.channel, record.request.profile,
@@ -38,7 +43,7 @@ async def _adopt(host: Host, found: Resumption) -> None:
     try:
         plan, choice = planned(host.snapshot, order)
     except RequestError as error:
-        await host.end(record, Ending(f"the run cannot go on: {error.message}", "revoked"))
+        await end(host, record, Ending(f"the run cannot go on: {error.message}", "revoked"))
         return
     start = starting_point(found)
     run = Run(
@@ -49,8 +54,8 @@ async def _adopt(host: Host, found: Resumption) -> None:
     recorder = host.recorder(run)
     recorder.emit(reason_of(found, start))
     host.start(run, recorder, start)
-    await _rejoin(host, run)
     run.deserted()
+    await _rejoin(host, run)
 
 
 async def _rejoin(host: Host, run: Run) -> None:

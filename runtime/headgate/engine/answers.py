@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headgate.core.context import Principal
-from headgate.core.errors import Conflict, Forbidden, Invalid
+from headgate.core.errors import Conflict, Forbidden, Gone, Invalid
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
 from headgate.stores.waits import Answer, Decision, Grant, Vote, WaitRecord
@@ -67,18 +67,18 @@ def delivered(wait: WaitRecord, result: ToolResult, at: float) -> Answer:
 
 
 def require_pending(wait: WaitRecord, at: float) -> None:
-    """Raises `Conflict` when the question is settled (`already_answered`), or its time is over (`expired`)."""
+    """Raises `Conflict` when the question is settled (`already_resolved`), `Gone` when its time is over."""
     if wait.state == "expired" or (wait.state == "pending" and wait.expires_at <= at):
-        raise Conflict(f"the time to answer {wait.tool} is over", code="expired")
+        raise Gone(f"the time to answer {wait.tool} is over")
     if wait.state != "pending":
-        raise Conflict(f"the question about {wait.tool} is {wait.state} already", code="already_answered")
+        raise Conflict(f"the question about {wait.tool} is {wait.state} already", code="already_resolved")
 
 
 async def give(answer: Answer, wait: WaitRecord, to: Answerable) -> WaitRecord:
     """Settles the wait, which was read a moment ago; raises `Conflict` when somebody else was quicker."""
     settled = await to.answer(answer)
     if settled is None:
-        raise Conflict(f"the question about {wait.tool} was settled by somebody else", code="already_answered")
+        raise Conflict(f"the question about {wait.tool} was settled by somebody else", code="already_resolved")
     return settled
 
 

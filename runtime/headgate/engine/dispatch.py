@@ -27,7 +27,7 @@ from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.decisions import Decisions
 from headgate.engine.hygiene import clean, cut, payload, wash
-from headgate.engine.questions import Questions
+from headgate.engine.questions import Questions, unknown
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
 from headgate.engine.taint import Taint
@@ -40,8 +40,8 @@ log = structlog.get_logger("headgate.dispatch")
 RESERVED = frozenset(
     {
         "error", "stream_complete", "stream_error", "stream_retry", "text_delta", "thinking_delta", "heartbeat",
-        "tool_call_start", "tool_call_complete", "tool_output_chunk", "tool_approval_request", "interceptor_decision",
-        "max_turns_reached", "budget_exceeded", "compaction",
+        "tool_call_start", "tool_call_complete", "tool_output_chunk", "tool_approval_request", "tool_execute_request",
+        "interceptor_decision", "max_turns_reached", "budget_exceeded", "compaction",
     }
 )  # fmt: skip
 """Names that mean something to clients already: no tool may speak in the gateway's voice."""
@@ -84,6 +84,8 @@ class Dispatch:
         tool = self.tools.get(call.name)
         refused = self._refused(call, tool, cut=cut)
         if refused is not None or tool is None:
+            if state.begun is not None:  # it was made once: it is not refused any more, and nobody can be asked
+                refused = unknown(call)
             return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
         asked = await self._asked(call, tool, state)
         if isinstance(asked, WaitRecord):
@@ -100,7 +102,7 @@ class Dispatch:
             found = await self.questions.outcome(call, tool, state)
         marks = tool.definition.annotations
         if found is None and not (marks.read_only or marks.idempotent):
-            await self.recorder.begin_call(state.step, call)
+            await self.questions.intend(call, state)
         return found
 
     async def _fitted(self, call: ToolCall, result: ToolResult) -> ToolResult:

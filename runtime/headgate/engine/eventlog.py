@@ -153,7 +153,7 @@ class Follower:
             older = await self._older()
             if older:
                 return older
-        if self._position == self.log.visible and not self._poked and not self.drained:
+        if self._position >= self.log.visible and not self._poked and not self.drained:
             self._sleeping = asyncio.get_running_loop().create_future()
             try:
                 await self._sleeping
@@ -162,7 +162,8 @@ class Follower:
         self._poked = False
         if self._position < self.log.start:
             return []
-        end = min(self._position + BATCH, self.log.visible)
+        # The ledger may have told already what is still held here: then the position is ahead of what is visible.
+        end = max(self._position, min(self._position + BATCH, self.log.visible))
         fresh = self.log.between(self._position, end)
         self._position = end
         if fresh:
@@ -191,7 +192,7 @@ class Follower:
         if self._ended:
             return True
         over = self.log.ended or self.log.broken is not None
-        return over and not self._behind and self._position == self.log.visible
+        return over and not self._behind and self._position >= self.log.visible
 
     def close(self) -> None:
         """Stops following."""

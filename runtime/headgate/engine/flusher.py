@@ -7,6 +7,7 @@ to discard that turn.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -21,6 +22,9 @@ INTERVAL = 0.075
 """Seconds from the first event that is not kept to the flush."""
 AGAIN = 1.0
 """Seconds until a flush that failed is tried again."""
+
+_PASSING = frozenset({"store_locked", "store_full", "store_readonly", "store_closed"})
+"""Why nothing can be kept now, whatever it is."""
 
 
 class Speaker(Protocol):
@@ -42,9 +46,10 @@ class Speaker(Protocol):
 class Flusher:
     """Collects from those that have something to keep."""
 
-    def __init__(self, ledger: Ledger, interval: float = INTERVAL) -> None:
+    def __init__(self, ledger: Ledger, interval: float = INTERVAL, again: float = AGAIN) -> None:
         self._ledger = ledger
         self._interval = interval
+        self._again = again
         self._speakers: set[Speaker] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._working: asyncio.Task[None] | None = None
@@ -82,11 +87,26 @@ class Flusher:
             await self._ledger.append_events([batch for _, batch in taken])
         except StoreError as error:
             log.warning("events.not_kept", code=error.code, message=error.message, runs=len(taken))
-            for speaker, batch in taken:
-                speaker.give_back(batch)
-            await asyncio.sleep(AGAIN)
+            if error.code in _PASSING:
+                for speaker, batch in taken:
+                    speaker.give_back(batch)
+                await asyncio.sleep(self._again)
+            else:
+                await self._apart(taken)
             return
         for speaker, batch in taken:
+            speaker.kept(batch)
+
+    async def _apart(self, taken: Sequence[tuple[Speaker, Batch]]) -> None:
+        """Keeps each by itself, so that events which no store takes do not stand in the way of those of other runs."""
+        for speaker, batch in taken:
+            try:
+                await self._ledger.append_events([batch])
+            except StoreError as error:
+                if error.code in _PASSING:
+                    speaker.give_back(batch)
+                    continue
+                log.error("events.dropped", run=batch.run_id, code=error.code, message=error.message)
             speaker.kept(batch)
 
     async def close(self) -> None:

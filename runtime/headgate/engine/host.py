@@ -11,19 +11,18 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import structlog
 
 from headgate.compile.plan import Snapshot
-from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
-from headgate.engine.admission import admit, planned, still_may
-from headgate.engine.eventlog import EventLog
+from headgate.engine.admission import admit, planned, still_may, withdrawn
+from headgate.engine.audience import Audience
 from headgate.engine.flusher import Flusher
+from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
 from headgate.engine.recorder import Recorder
 from headgate.engine.resume import progress_of
@@ -31,8 +30,8 @@ from headgate.engine.revisions import Revisions
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.runner import Start
 from headgate.engine.sessions import Session, Sessions
-from headgate.engine.streams import Slot, Streams, Subscription
-from headgate.engine.supervisor import After, Supervisor
+from headgate.engine.streams import Streams, Subscription
+from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
 from headgate.stores.port import Ledger
@@ -59,7 +58,8 @@ class Host:
         self.flusher = Flusher(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
-        self.left: dict[str, Ending | None] = {}
+        self.audience = Audience(self.streams, self.logs, self.runs)
+        self.left = Leftovers()
         self.guest = guest
         self.draining = False
         self.poke: Callable[[], None] = _nobody
@@ -95,8 +95,7 @@ class Host:
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
-        """Creates, commits and starts a run; raises `RequestError` when it cannot be had, `StoreError` when it cannot
-        be committed. A run whose caller is cancelled before it starts is cancelled too."""
+        """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
         self._admit(order)
         plan, choice = planned(snapshot, order)
@@ -105,10 +104,10 @@ class Host:
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
         self.hold(run)
         try:
-            transcript = await self._transcript(order, session)
+            transcript = await _transcript(self, order, session)
             recorder = self.recorder(run)
             started = RunStarted(agent=plan.name, revision=snapshot.revision, model=choice.model)
-            deserted = await recorder.begin(self._new(run, transcript), self.lease, started)
+            deserted = await recorder.begin(new_run(run, transcript), self.lease, started)
             self.start(run, recorder, Start(transcript.messages))
         finally:
             if run.task is None:
@@ -121,11 +120,10 @@ class Host:
         return run
 
     async def converse(self, order: Order, session: Session) -> tuple[Subscription, Run]:
-        """A run of a session that one connection streams (D2): raises `Conflict` while another does, and ends a run
-        that nobody listens to any more; its steps stay."""
+        """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
         self.check(order, session)
-        slot = self._slot(order.principal.key)
+        slot = self.streams.take(order.principal.key, self._streams_per_key)
         session.opening = True
         subscription = None
         try:
@@ -133,33 +131,12 @@ class Host:
                 session.run.cancel(SUPERSEDED)
                 await asyncio.wait([session.run.task])
             run = await self.submit(order, session)
-            subscription = self._subscribed(run.id, run.log, (0, 0), slot)
+            subscription = self.audience.subscribe(run.id, run.log, (0, 0), slot)
         finally:
             session.opening = False
             if subscription is None:
                 slot.free()
         return subscription, run
-
-    async def _transcript(self, order: Order, session: Session | None) -> Transcript:
-        if session is None or session.head_run is None:
-            return join((), order.messages)
-        conversation = await self.ledger.conversation(session.id)
-        if conversation and conversation[-1].state not in ENDED:
-            head = conversation[-1].run_id
-            if order.goes_on:
-                raise Conflict(f"run {head} of this session has not ended; cancel it first", code="run_in_progress")
-            await self.cancel(head, SUPERSEDED)
-            conversation = await self.ledger.conversation(session.id)
-        return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
-
-    def _new(self, run: Run, transcript: Transcript) -> NewRun:
-        order, principal = run.order, run.order.principal
-        return NewRun(
-            id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
-            model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
-            messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
-            channel=order.channel, request=order.request,
-        )  # fmt: skip
 
     # -- the task of a run -------------------------------------------------------------------------------------------
 
@@ -177,8 +154,10 @@ class Host:
             after = await self._supervisor.conduct(run, recorder, start)
         finally:
             self._release(run)
-            if after == "left" and not self.draining:
-                self.left[run.id] = run.ending
+            if after != "left":
+                self.left.forget(run.id)
+            elif not self.draining:
+                self.left.add(run.id, run.ending)
         if after != "ended":
             self.poke()
 
@@ -196,18 +175,11 @@ class Host:
     # -- runs by their id --------------------------------------------------------------------------------------------
 
     async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
-        """A connection of the key's holder that follows the run from the event behind `after` on; raises `NotFound`,
-        and `Overloaded` when the key has too many streams."""
-        slot = self._slot(key)
-        try:
-            return self._subscribed(run_id, await self.logs.find(run_id), after, slot)
-        except BaseException:
-            slot.free()
-            raise
+        """See `Audience.follow`; the limit is the live revision's."""
+        return await self.audience.follow(run_id, after, key, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
-        """Ends a run, whether it is going on or waits; returns whether its end is committed already. Raises `NotFound`,
-        and `Conflict` when it has ended."""
+        """Ends a run; returns whether its end is kept already. Raises `NotFound`, and `Conflict` when it has ended."""
         run = self.runs.get(run_id)
         if run is not None:
             run.cancel(ending)
@@ -218,7 +190,11 @@ class Host:
         claimed = await self.ledger.claim_run(run_id, self.lease) if record.state not in ENDED else None
         if claimed is None:
             raise Conflict(f"run {run_id} has ended already", code="invalid_state")
-        await self.end(claimed, ending)
+        run = self.runs.get(run_id)
+        if run is not None:  # taken up meanwhile, it has lost its fence just now, and is ended when it is found left
+            run.cancel(ending)
+            return False
+        await end(self, claimed, ending)
         return True
 
     async def answer(self, answer: Answer) -> WaitRecord | None:
@@ -231,25 +207,9 @@ class Host:
             self.poke()
         return settled
 
-    async def end(self, record: RunRecord, ending: Ending) -> None:
-        """Ends a run that this process has claimed and that has no task."""
-        teller = Teller(record.id, self.logs.claimed(record), record.fence, self.flusher)
-        await Recorder(self.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
-
-    def _slot(self, key: str) -> Slot:
-        return self.streams.take(key, self.snapshot.gateway.server.limits.streams_per_key)
-
-    def _subscribed(self, run_id: str, events: EventLog, after: EventId, slot: Slot) -> Subscription:
-        run = self.runs.get(run_id)
-        follower = run.follow(after) if run is not None and run.log is events else events.follow(after)
-        return Subscription(run_id, follower, slot, partial(self._deserted, run_id))
-
-    def _deserted(self, run_id: str) -> None:
-        run = self.runs.get(run_id)
-        if run is not None:
-            run.deserted()
-
-    # -- one edit ----------------------------------------------------------------------------------------------------
+    @property
+    def _streams_per_key(self) -> int:
+        return self.snapshot.gateway.server.limits.streams_per_key
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
@@ -265,22 +225,14 @@ class Host:
 
     def _withdrawn(self, run: Run, tool: str) -> str | None:
         """Why the live revision no longer lets this run use the tool, or None."""
-        live = self.snapshot
-        if live is run.snapshot:
+        if self.snapshot is run.snapshot:
             return None
-        plan = live.agents.get(run.plan.name)
-        principal = self.principal(run.order.principal.digest)
-        if plan is None or principal is None:
-            return f"agent {run.plan.name!r} is no longer offered"
-        shaped = plan.shaped(principal, run.order.channel, run.order.profile or principal.profile)
-        offered = tool in shaped.tools or tool in BUILT_IN
-        return None if offered else f"tool {tool!r} is no longer offered to agent {run.plan.name!r}"
+        return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:
-        """Takes no new run, lets the steps that are going on end within `grace` seconds, leaves the rest to the next
-        process, and closes everything."""
+        """Takes no new run, lets steps that are going on end within `grace` seconds, and leaves the rest for later."""
         self.draining = True
         for now in (False, True):
             for run in list(self.runs.values()):
@@ -288,8 +240,44 @@ class Host:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if now else grace):
                     await self._idle.wait()
+        self.logs.break_off(STOPPING)
         await self.flusher.close()
         await self._revisions.close()
+
+
+async def end(host: Host, record: RunRecord, ending: Ending) -> None:
+    """Ends a run that this process has claimed and that has no task."""
+    teller = Teller(record.id, host.logs.claimed(record), record.fence, host.flusher)
+    await Recorder(host.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
+
+
+async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
+    """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
+    if session is None or session.head_run is None:
+        return join((), order.messages)
+    conversation = await host.ledger.conversation(session.id)
+    if conversation and conversation[-1].state not in ENDED:
+        head = conversation[-1].run_id
+        if order.goes_on:
+            raise Conflict(f"run {head} of this session has not ended; cancel it first", code="run_in_progress")
+        with contextlib.suppress(Conflict):  # it has just ended
+            await host.cancel(head, SUPERSEDED)
+        run = host.runs.get(head)
+        if run is not None and run.task is not None:
+            await asyncio.wait([run.task])
+        conversation = await host.ledger.conversation(session.id)
+    return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
+
+
+def new_run(run: Run, transcript: Transcript) -> NewRun:
+    """The run as the ledger keeps it."""
+    order, principal = run.order, run.order.principal
+    return NewRun(
+        id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
+        model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
+        messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
+        channel=order.channel, request=order.request,
+    )  # fmt: skip
 
 
 def _nobody() -> None:

@@ -75,9 +75,11 @@ class Keeper:
         await self._expire()
         await self._claim()
         await self._sweep()
-        expiry = await self._ledger.next_expiry()
-        due = self._host.lease.seconds / 3
-        return due if expiry is None else max(0.01, min(due, expiry - self._clock()))
+        expiry, delay = await self._ledger.next_expiry(), self._host.left.delay()
+        due = [self._host.lease.seconds / 3]
+        due += [expiry - self._clock()] if expiry is not None else []
+        due += [delay] if delay is not None else []
+        return max(0.01, min(due))
 
     async def _expire(self) -> None:
         if await self._ledger.expire_waits(self._clock(), _EXPIRED):
@@ -86,10 +88,10 @@ class Keeper:
 
     async def _claim(self) -> None:
         host = self._host
-        for run_id in [each for each in host.left if each not in host.runs]:
+        for run_id in [each for each in host.left.due() if each not in host.runs]:
             record = await self._ledger.claim_run(run_id, host.lease)
             if record is None:
-                host.left.pop(run_id, None)
+                host.left.forget(run_id)
             else:
                 await adopt(host, record)
         while self._claims and not host.draining:

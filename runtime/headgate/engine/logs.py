@@ -7,6 +7,7 @@ from functools import partial
 
 from headgate.core.errors import NotFound
 from headgate.core.events import ENDED
+from headgate.core.messages import ErrorInfo
 from headgate.engine.eventlog import EventLog
 from headgate.stores.port import Ledger
 from headgate.stores.records import RunRecord
@@ -21,6 +22,7 @@ class Logs:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._held: weakref.WeakValueDictionary[str, EventLog] = weakref.WeakValueDictionary()
+        self._over: ErrorInfo | None = None
 
     def fresh(self, run_id: str) -> EventLog:
         """The log of a run that begins here."""
@@ -46,6 +48,15 @@ class Logs:
         )
         return self._held.get(run_id) or self._keep(run_id, events)  # it may have been claimed meanwhile
 
+    def break_off(self, reason: ErrorInfo) -> None:
+        """Nothing more is told here of any run; those who begin to listen get what there is, and the reason."""
+        self._over = reason
+        for events in list(self._held.values()):
+            if not events.ended:
+                events.break_off(reason)
+
     def _keep(self, run_id: str, events: EventLog) -> EventLog:
+        if self._over is not None and not events.ended:
+            events.break_off(self._over)
         self._held[run_id] = events
         return events

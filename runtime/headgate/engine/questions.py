@@ -6,9 +6,10 @@ again and finds the row settled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf, nextafter
 from typing import Any
 
 import msgspec
@@ -17,12 +18,14 @@ from msgspec.structs import replace
 from headgate.compile.approvals import Policy, Ruling
 from headgate.compile.plan import AgentPlan, BoundTool
 from headgate.core.context import SessionInfo
-from headgate.core.events import ApprovalRequested, ApprovalResolved, InputRequested, WaitKind
+from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, InputRequested, WaitKind
 from headgate.core.messages import ToolCall, ToolResult, failed
 from headgate.engine.recorder import Recorder
 from headgate.engine.turn import CallState
 from headgate.stores.port import Ledger
-from headgate.stores.waits import Answer, WaitRecord, new_wait_id
+from headgate.stores.records import Intent
+from headgate.stores.told import Told
+from headgate.stores.waits import Answer, Opened, WaitRecord, new_wait_id
 
 UNKNOWN_TIMEOUT = 24 * 3600.0
 """Seconds that a question about an unknown outcome stands when no policy says how long; then the model is told."""
@@ -75,13 +78,30 @@ class Questions:
         if asked is None or (asked.resolved_at or asked.created_at) < state.begun:  # that one was about an earlier try
             how, policy = self.plan.approvals.unknown_outcome(tool.definition)
             if how == "tell_model":
-                return _unknown(call)
+                return unknown(call)
             return await self._request(
                 "unknown_outcome", call, state, policy.timeout if policy else UNKNOWN_TIMEOUT, policy
             )
         if asked.state == "pending":
             return asked
-        return _told(asked, call) if asked.state == "answered" else _unknown(call)
+        return _told(asked, call) if asked.state == "answered" else unknown(call)
+
+    async def intend(self, call: ToolCall, state: CallState) -> None:
+        """Keeps that the call is about to be made, since it must not be made twice."""
+
+        asked = state.waits.get("unknown_outcome")
+        # Later than the answer that asked for it, whatever the clock says: that answer is for one more try only.
+        at = max(self.recorder.now(), nextafter(asked.resolved_at or 0.0, inf) if asked else 0.0)
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            recorder = self.recorder
+            intent = Intent(
+                run_id=recorder.run_id, fence=recorder.fence, step=state.step, call_id=call.id, tool=call.name,
+                at=at, told=told,
+            )  # fmt: skip
+            return self.ledger.begin_call(intent)
+
+        await self.recorder.keep(work)
 
     def _settled(self, asked: WaitRecord, state: CallState, call: ToolCall) -> WaitRecord | ToolResult | None:
         if asked.state == "pending":
@@ -121,8 +141,7 @@ class Questions:
             expires_at=wait.expires_at, approvers=wait.approvers, quorum=wait.quorum, qualifier=wait.qualifier,
             shown=shown,
         )  # fmt: skip
-        await self.recorder.open_wait(wait, event)
-        return wait
+        return await self._open(wait, event)
 
     async def _request(
         self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
@@ -131,7 +150,15 @@ class Questions:
         event = InputRequested(
             id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
         )
-        await self.recorder.open_wait(wait, event)
+        return await self._open(wait, event)
+
+    async def _open(self, wait: WaitRecord, event: Event) -> WaitRecord:
+        """Keeps the question, and then asks it."""
+
+        def work(told: Told) -> Coroutine[Any, Any, None]:
+            return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
+
+        await self.recorder.keep(work, (event, wait.step))
         return wait
 
     def _wait(
@@ -167,7 +194,8 @@ def _name(ruling: Ruling) -> str:
     return ruling.policy.name if ruling.policy else ""
 
 
-def _unknown(call: ToolCall) -> ToolResult:
+def unknown(call: ToolCall) -> ToolResult:
+    """What the model reads of a call that was cut off."""
     said = f"{call.name} was interrupted, and whether it took effect is not known; find out before you call it again"
     return failed("outcome_unknown", said, status="unknown")
 

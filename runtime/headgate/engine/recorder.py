@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from headgate.core.events import (
     Delta,
     Event,
     Outcome,
-    Pending,
     RunCancelled,
     RunCompleted,
     RunEnd,
     RunFailed,
-    RunState,
-    RunWaiting,
     TextDelta,
     ThinkingDelta,
     ToolCompleted,
@@ -33,10 +30,8 @@ from headgate.engine.utterance import Held, Utterance
 from headgate.stores.port import Ledger
 from headgate.stores.records import (
     EndState,
-    Intent,
     Lease,
     NewRun,
-    Parked,
     Produced,
     Progress,
     RunEndRecord,
@@ -44,7 +39,6 @@ from headgate.stores.records import (
     StepRecord,
 )
 from headgate.stores.told import Told
-from headgate.stores.waits import Opened, WaitRecord
 
 E = TypeVar("E", bound=Event)
 _STATES: Mapping[type[RunEnd], EndState] = {
@@ -102,11 +96,14 @@ class Recorder:
         self._deltas.clear()
 
     def spend(self, usage: Usage, cost: float | None) -> None:
-        """The run pays for tokens that none of its own turns took; kept with the next step."""
+        """The run pays for tokens, of its own turns or not; kept with the next step."""
         self.usage += usage
         self.cost += cost or 0.0
 
-    # -- steps -------------------------------------------------------------------------------------------------------
+    async def keep(self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int]) -> None:
+        """Carries out one transaction, even when cancelled meanwhile, and then tells its events, each with its step."""
+        if await self._teller.keep(work, *events):
+            raise asyncio.CancelledError
 
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
         """Keeps a new run; returns whether the caller was cancelled meanwhile."""
@@ -123,8 +120,7 @@ class Recorder:
         if began is None:
             raise RuntimeError("no model turn has begun")
         self.turns += 1
-        self.usage += done.usage
-        self.cost += done.cost or 0.0
+        self.spend(done.usage, done.cost)
         record = StepRecord(
             n=began.step, kind="model", name=done.model, started_at=began.started, ended_at=self.now(),
             usage=done.usage, cost=done.cost or 0.0, status="error" if done.cut else "ok",
@@ -145,19 +141,6 @@ class Recorder:
 
         told = [(held.event, held.record.n)] if held.event is not None else []
         if await self._teller.keep(work, *told, deltas=held.deltas):
-            raise asyncio.CancelledError
-
-    async def begin_call(self, step: int, call: ToolCall) -> None:
-        """Keeps the intent to make a call that must not be made twice."""
-
-        def work(told: Told) -> Coroutine[Any, Any, None]:
-            intent = Intent(
-                run_id=self.run_id, fence=self.fence, step=step, call_id=call.id, tool=call.name, at=self.now(),
-                told=told,
-            )  # fmt: skip
-            return self._ledger.begin_call(intent)
-
-        if await self._teller.keep(work):
             raise asyncio.CancelledError
 
     async def tool_step(
@@ -184,14 +167,18 @@ class Recorder:
 
         duration = int((ended - started) * 1000)
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
-        if await self._teller.keep(work, (event, step)):
-            raise asyncio.CancelledError
+        await self.keep(work, (event, step))
 
-    def _step(self, record: StepRecord, produced: Produced | None, told: Told) -> StepCommit:
-        messages = (produced,) if produced else ()
+    async def answer(self, message: Message, step: int) -> None:
+        """Commits the message with the results of a turn whose steps are committed without it."""
+        produced = Produced(message, step)
+        await self.keep(lambda told: self._ledger.commit_step(self._step(None, produced, told)))
+
+    def _step(self, record: StepRecord | None, produced: Produced | None, told: Told) -> StepCommit:
         return StepCommit(
-            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,), messages=messages, told=told
-        )
+            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,) if record else (),
+            messages=(produced,) if produced else (), told=told,
+        )  # fmt: skip
 
     @property
     def progress(self) -> Progress:
@@ -199,32 +186,6 @@ class Recorder:
         return Progress(
             turns=self.turns, usage=self.usage, cost=self.cost, answer=self._said, elapsed=round(self.elapsed, 3)
         )
-
-    # -- waiting -----------------------------------------------------------------------------------------------------
-
-    async def open_wait(self, wait: WaitRecord, event: Event) -> None:
-        """Keeps a question, and then asks it."""
-
-        def work(told: Told) -> Coroutine[Any, Any, None]:
-            return self._ledger.open_wait(Opened(fence=self.fence, wait=wait, told=told))
-
-        if await self._teller.keep(work, (event, wait.step)):
-            raise asyncio.CancelledError
-
-    async def park(self, waits: tuple[WaitRecord, ...]) -> RunState:
-        """The run gives its lease back, since it can only wait; `queued` when an answer has come meanwhile."""
-        pending = tuple(Pending(w.id, w.kind, w.call_id, w.tool, w.expires_at) for w in waits)
-        states: list[RunState] = []
-
-        async def work(told: Told) -> None:
-            parked = Parked(
-                run_id=self.run_id, fence=self.fence, progress=self.progress, waits=tuple(w.id for w in waits),
-                told=told,
-            )  # fmt: skip
-            states.append(await self._ledger.park(parked))
-
-        await self._teller.keep(work, (RunWaiting(waits=pending), 0))
-        return states[0]
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -278,10 +239,11 @@ class Recorder:
         self._held = None
         self._teller.rest()
 
-    async def leave(self) -> None:
-        """Keeps what was told, and gives the run's lease back; raises `StoreError`."""
+    async def leave(self, *, release: bool) -> None:
+        """Keeps what was told, and gives the run's lease back if another owner shall go on; raises `StoreError`."""
         self._teller.rest()
         batch = self._teller.take()
         if batch is not None:
             await self._ledger.append_events([batch])
-        await self._ledger.release(self.run_id, self.fence)
+        if release:
+            await self._ledger.release(self.run_id, self.fence)

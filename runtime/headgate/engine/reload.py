@@ -207,14 +207,17 @@ class Reloader:
         self.status.set("Degraded", False, "UpToDate")
         self.status.set("Demo", snapshot.demo, "Scripted" if snapshot.demo else "Model", _DEMO if snapshot.demo else "")
         stale = [dotted(key) for key in changed_keys(self._booted, snapshot.gateway)] if self._booted else []
-        message = f"{', '.join(stale)} changed and take effect after a restart" if stale else ""
+        verb = "takes" if len(stale) == 1 else "take"
+        message = f"{', '.join(stale)} changed and {verb} effect after a restart" if stale else ""
         self.status.set("RestartRequired", bool(stale), "RestartKeys" if stale else "None", message)
 
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
         self._rejected = (compiled.revision, compiled.secrets_digest)
         errors = [str(each) for each in findings if each.severity == "error"]
         self.status.attempted, self.status.diagnostics = compiled.revision, findings
-        self.status.set("Accepted", False, "Invalid", f"{len(errors)} errors; the first: {errors[0]}")
+        self.status.set(
+            "Accepted", False, "Invalid", f"{len(errors)} error{'s' if len(errors) > 1 else ''}; the first: {errors[0]}"
+        )
         self.status.set("Degraded", True, "ReloadRejected", "the tree has errors; the revision before serves on")
         log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
 

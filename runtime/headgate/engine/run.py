@@ -10,8 +10,8 @@ from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.core.context import Principal
 from headgate.core.events import EventId, Outcome
 from headgate.core.messages import Message
+from headgate.engine.calls import Bell
 from headgate.engine.eventlog import EventLog, Follower
-from headgate.engine.runner import Bell
 from headgate.stores.records import Progress, RunRequest
 
 
@@ -96,21 +96,24 @@ class Run:
     def deserted(self) -> None:
         """One listener fewer; the agent's `on_disconnect` decides what becomes of a run without any."""
         rule = self.plan.spec.on_disconnect
-        if self.finished or self.watched or rule == "continue":
+        if self.finished or self.watched or rule == "continue" or self.log.broken is not None:
             return
         loop = asyncio.get_running_loop()
         self._watchdog = loop.call_later(rule.cancel_after, self.cancel, Ending("nobody has been listening"))
 
     def cancel(self, ending: Ending) -> None:
         """Asks the run to end; returns at once. The first reason counts."""
-        if self.finished or self.ending is not None or self.bell.leaving:
+        if self.finished or self.ending is not None:
             return
         self.ending = ending
+        self.bell.leaving = False
         if self.begun and self.task is not None:  # before that, the task sees `ending` when it begins
             self.task.cancel()
 
     def leave(self, *, now: bool) -> None:
         """Asks the run to leave what is left of it to another owner: after the step that is going on, or `now`."""
+        if self.ending is not None:
+            return
         self.bell.leaving = True
-        if now and self.begun and self.task is not None and self.ending is None:
+        if now and self.begun and self.task is not None:
             self.task.cancel()

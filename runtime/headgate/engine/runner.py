@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,29 +10,16 @@ import msgspec
 
 from headgate.compile.plan import AgentPlan, ModelChoice
 from headgate.core.errors import ProviderError
-from headgate.core.events import AttemptStarted, ToolStarted
-from headgate.core.messages import ErrorInfo, Message, Part, ToolCall, ToolResult, failed
+from headgate.core.events import AttemptStarted
+from headgate.core.messages import ErrorInfo, Message, Part, ToolCall
 from headgate.core.ports import ModelRequest, Restarted, TextChunk, ThinkingChunk, TurnDone
+from headgate.engine.calls import Bell, Calls
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.recorder import Recorder
 from headgate.engine.turn import Turn
-from headgate.stores.waits import WaitRecord
 
 Stop = Literal["ended", "waiting", "left"]
 """Why a runner stopped: its end is recorded, it has to be parked, or it was told to leave the rest to another owner."""
-
-
-@dataclass(slots=True)
-class Bell:
-    """How a run in progress hears that something it waits for is settled, or that it shall leave."""
-
-    answered: Callable[[str | None], None] | None = None
-    leaving: bool = False
-
-    def ring(self, wait_id: str | None = None) -> None:
-        """The wait is settled, or one of them may be."""
-        if self.answered is not None:
-            self.answered(wait_id)
 
 
 @dataclass(slots=True)
@@ -66,19 +51,20 @@ class AgentRunner:
         `StoreError`, and on cancellation. What it waits for is in `start.turn`."""
         messages = list(start.messages)
         taken = {call.id for message in messages for call in message.calls}
+        calls = Calls(self.plan, self.dispatch, self.recorder, self.bell)
         while True:
             self.dispatch.taint.read(messages)
             if await self._limited(start.turn):
                 return "ended"
+            if self.bell.leaving:
+                return "left"
             if start.turn is not None:
-                answer = await self._calls(start.turn)
+                answer = await calls.make(start.turn)
                 if answer is None:
                     return "waiting"
                 messages.append(answer)
                 start.turn = None
                 continue
-            if self.bell.leaving:
-                return "left"
             step = self.recorder.next_step()
             done = await self._made(tuple(messages), step, start)
             message = _distinct(done.message, taken)
@@ -181,75 +167,6 @@ class AgentRunner:
         if spec.budget_tokens is not None and tokens >= spec.budget_tokens:
             return {"limit": "budget_tokens", "tokens": tokens, "budget": spec.budget_tokens}
         return None
-
-    async def _calls(self, turn: Turn) -> Message | None:
-        """Makes the calls of one turn side by side; the message with all results is committed with the last of them.
-
-        None when there are calls that can only wait, and every other has its result.
-        """
-        async with asyncio.TaskGroup() as group:
-
-            def make(index: int) -> None:
-                name = f"{turn.calls[index].name} {turn.calls[index].id}"
-                group.create_task(self._one(turn, index), name=name)
-
-            def answered(wait_id: str | None) -> None:
-                for index in turn.waits_for(wait_id):
-                    work = self._again(turn, index)
-                    try:
-                        group.create_task(work, name=f"answer for {turn.calls[index].id}")
-                    except RuntimeError:  # the last call has just ended: the run is parked, and claimed at once
-                        work.close()
-
-            for index in list(turn.open):
-                self._announce(turn, index)
-                make(index)
-            self.bell.answered = answered
-        self.bell.answered = None
-        return turn.answer() if turn.done else None
-
-    def _announce(self, turn: Turn, index: int) -> None:
-        call, state = turn.calls[index], turn.state(index)
-        if state.started:
-            return
-        tool = self.plan.tools.get(call.name)
-        location = tool.definition.location if tool else "backend"
-        args = call.args if call.args is not None else {}
-        self.recorder.emit(
-            ToolStarted(call_id=call.id, name=call.name, args=args, index=index, location=location), state.step
-        )
-
-    async def _again(self, turn: Turn, index: int) -> None:
-        """Goes on with a call whose question is settled."""
-        wait = turn.waiting.get(index)
-        settled = await self.dispatch.questions.ledger.wait(wait.id) if wait else None
-        if settled is None or settled.state == "pending" or turn.waiting.pop(index, None) is None:
-            return
-        turn.state(index).waits[settled.kind] = settled
-        await self._one(turn, index)
-
-    async def _one(self, turn: Turn, index: int) -> None:
-        call, started = turn.calls[index], self.recorder.now()
-        try:
-            result = await self.dispatch.call(call, turn.state(index), cut=turn.cut)
-        except asyncio.CancelledError:
-            if not self.bell.leaving:
-                result = failed("cancelled", "the run ended while the call was running", status="cancelled")
-                await self._keep(turn, index, result, started)
-            raise
-        if isinstance(result, WaitRecord):
-            turn.waiting[index] = result
-        else:
-            await self._keep(turn, index, result, started)
-
-    async def _keep(self, turn: Turn, index: int, result: ToolResult, started: float) -> None:
-        call = turn.calls[index]
-        turn.results[index] = result
-        tool = self.plan.tools.get(call.name)
-        await self.recorder.tool_step(
-            turn.state(index).step, call, result, started=started, server=tool.definition.server if tool else None,
-            answer=turn.answer() if turn.done else None,
-        )  # fmt: skip
 
 
 def _distinct(message: Message, taken: set[str]) -> Message:

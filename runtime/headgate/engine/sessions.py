@@ -68,8 +68,14 @@ class Sessions:
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._swept = float("-inf")
 
-    async def open(self, principal: Principal, agent: str, *, ttl: float, limit: int) -> Session:
-        """A new session of this principal with this agent; raises `Overloaded` when the key holds too many."""
+    async def open(
+        self, principal: Principal, agent: str, *, ttl: float, limit: int, parent: str | None = None,
+        head: str | None = None,
+    ) -> Session:  # fmt: skip
+        """A new session of this principal with this agent; raises `Overloaded` when the key holds too many.
+
+        A fork of the session `parent` goes on from that one's run `head`.
+        """
         now = self._clock()
         if now >= self._swept + _SWEEP:
             self._swept = now
@@ -80,15 +86,13 @@ class Sessions:
                     f"key {principal.key!r} holds {limit} sessions already; wait until some expire",
                     code="too_many_sessions", details={"retry_after": 60},
                 )  # fmt: skip
-            return await self._create(principal, agent, now, ttl)
-
-    async def _create(self, principal: Principal, agent: str, now: float, ttl: float) -> Session:
-        record = SessionRecord(
-            id=new_session_id(), principal=principal.key, key_digest=principal.digest, agent=agent,
-            created_at=float(int(now)), expires_at=float(int(now + ttl)), updated_at=now,
-        )  # fmt: skip
-        await self._ledger.create_session(record)
-        return self._hold(Session(record, None))
+            record = SessionRecord(
+                id=new_session_id(), principal=principal.key, key_digest=principal.digest, agent=agent,
+                created_at=float(int(now)), expires_at=float(int(now + ttl)), updated_at=now, parent=parent,
+                head_run=head,
+            )  # fmt: skip
+            await self._ledger.create_session(record)
+            return self._hold(Session(record, head))
 
     def forget(self, session_id: str) -> None:
         """The session was closed or deleted: what is known of it is read again."""

@@ -14,6 +14,7 @@ import structlog
 
 from headgate.core.context import SessionInfo
 from headgate.core.errors import GatewayError, StoreError
+from headgate.core.events import Pending, RunState, RunWaiting
 from headgate.core.messages import ErrorInfo
 from headgate.engine.decisions import Decisions
 from headgate.engine.dispatch import Dispatch
@@ -23,6 +24,9 @@ from headgate.engine.run import Run
 from headgate.engine.runner import AgentRunner, Start
 from headgate.engine.spill import Spill
 from headgate.stores.port import Ledger
+from headgate.stores.records import Parked
+from headgate.stores.told import Told
+from headgate.stores.waits import WaitRecord
 
 log = structlog.get_logger("headgate.run")
 
@@ -69,9 +73,26 @@ class Supervisor:
             await recorder.fail(ErrorInfo("run_timeout", reason), "timeout")
             return "ended"
         if stop == "waiting" and start.turn is not None:
-            state = await recorder.park(tuple(start.turn.waiting.values()))
-            return "queued" if state == "queued" else "waiting"
+            return await self._park(recorder, tuple(start.turn.waiting.values()))
         return await self._left(run, recorder, STOPPING) if stop == "left" else "ended"
+
+    async def _park(self, recorder: Recorder, waits: tuple[WaitRecord, ...]) -> After:
+        """The run gives its lease back, since it can only wait; it is queued when an answer has come meanwhile."""
+        pending = tuple(Pending(w.id, w.kind, w.call_id, w.tool, w.expires_at) for w in waits)
+        states: list[RunState] = []
+
+        async def work(told: Told) -> None:
+            parked = Parked(
+                run_id=recorder.run_id, fence=recorder.fence, progress=recorder.progress,
+                waits=tuple(wait.id for wait in waits), told=told,
+            )  # fmt: skip
+            states.append(await self._ledger.park(parked))
+
+        try:
+            await recorder.keep(work, (RunWaiting(waits=pending), 0))
+        except asyncio.CancelledError:  # too late: it waits already, and is ended by whoever takes it up for that
+            return "left"
+        return "queued" if states == ["queued"] else "waiting"
 
     def _runner(self, run: Run, recorder: Recorder, spill: Spill) -> AgentRunner:
         order, snapshot = run.order, run.snapshot
@@ -116,10 +137,11 @@ class Supervisor:
         return "ended"
 
     async def _left(self, run: Run, recorder: Recorder, reason: ErrorInfo) -> After:
-        """The run is as its last committed step says; those who listen are told to come back."""
+        """The run is as its last committed step says; those who listen are told to come back. Unless this process is
+        stopping it keeps the lease: it is the one that tries again, and not at once each time."""
         run.log.break_off(reason)
         try:
-            await recorder.leave()
+            await recorder.leave(release=reason is STOPPING)
         except StoreError as error:
             log.warning("run.not_released", run=run.id, code=error.code)
         return "left"

@@ -8,7 +8,8 @@ ledger's order is the order in which the world hears it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from headgate.core.events import Delta, Event
@@ -18,6 +19,7 @@ from headgate.engine.unbroken import carry_out
 from headgate.stores.told import Batch, Told
 
 E = TypeVar("E", bound=Event)
+_number = attrgetter("n")
 
 
 class Teller:
@@ -33,6 +35,8 @@ class Teller:
         self._flusher = flusher
         self._n = 0
         self._unsaved: list[Event] = []
+        self._away: list[int] = []
+        self._folded: set[int] = set()
         self._touched = False
 
     def tell(self, event: E, step: int) -> E:
@@ -58,15 +62,18 @@ class Teller:
         nothing was kept nothing is told.
         """
         places = [self.log.hold(self._stamped(event, step)) for event, step in events]
-        before, self._unsaved = self._unsaved, []
+        before = self._send()
         replaced = {delta.n for delta in deltas}
         rest = [event for event in before if event.n not in replaced] if replaced else before
         try:
             cancelled = await carry_out(work(Told((*rest, *(event for event, _ in events)), deltas)))
         except BaseException:
             self.log.let_go(*places, void=True)
-            self._unsaved[:0] = before
+            self._return(before)
             raise
+        if self._away:
+            self._folded |= replaced
+        self._arrived(before)
         self.log.let_go(*places)
         if self.log.full and places:
             self._trim(events[-1][0].n)
@@ -75,19 +82,18 @@ class Teller:
     def take(self) -> Batch | None:
         """See `Speaker.take`."""
         self._touched = False
-        if not self._unsaved:
-            return None
-        events, self._unsaved = self._unsaved, []
-        return Batch(self.run_id, self.fence, tuple(events))
+        events = self._send()
+        return Batch(self.run_id, self.fence, tuple(events)) if events else None
 
     def kept(self, batch: Batch) -> None:
         """See `Speaker.kept`."""
+        self._arrived(batch.events)
         if self.log.full:
             self._trim(batch.events[-1].n)
 
     def give_back(self, batch: Batch) -> None:
         """See `Speaker.give_back`."""
-        self._unsaved[:0] = batch.events
+        self._return(batch.events)
         if not self.log.ended:
             self._touch()
 
@@ -96,11 +102,30 @@ class Teller:
         if self._flusher is not None:
             self._flusher.forget(self)
 
+    def _send(self) -> list[Event]:
+        """All that is not kept yet, which is on its way from now on."""
+        events, self._unsaved = self._unsaved, []
+        if events:
+            self._away.append(events[0].n)
+        return events
+
+    def _arrived(self, events: Sequence[Event]) -> None:
+        if events:
+            self._away.remove(events[0].n)
+            if not self._away:
+                self._folded.clear()
+
+    def _return(self, events: Sequence[Event]) -> None:
+        """It could not be kept. A message that was kept meanwhile stands for its deltas, which are not kept again."""
+        back = [event for event in events if event.n not in self._folded]
+        self._arrived(events)
+        self._unsaved = sorted([*back, *self._unsaved], key=_number)
+
     def _touch(self) -> None:
         if self._flusher is not None:
             self._touched = True
             self._flusher.touch(self)
 
     def _trim(self, newest: int) -> None:
-        oldest = self._unsaved[0].n if self._unsaved else newest + 1
-        self.log.trim((self.fence, min(newest, oldest - 1)))
+        waiting = [event.n for event in self._unsaved[:1]] + self._away
+        self.log.trim((self.fence, min([newest, *(n - 1 for n in waiting)])))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from headgate.core.errors import StoreError
 from headgate.core.events import WaitKind
-from headgate.core.messages import Message, ToolCall, ToolOutcome, ToolResult, failed
+from headgate.core.messages import Message, ToolCall, ToolOutcome, ToolResult
 from headgate.stores.waits import WaitRecord
 
 
@@ -31,7 +32,8 @@ class CallState:
 class Turn:
     """The calls of a turn in the model's order; the `i`th has the step `step + 1 + i`.
 
-    `cut` says that the turn was cut off, so that its calls cannot be trusted.
+    `cut` says that the turn was cut off, so that its calls cannot be trusted. `results` are those that are committed,
+    `told` says that their message is; `keeping` counts the commits on their way, and `fault` is why one has failed.
     """
 
     calls: tuple[ToolCall, ...]
@@ -40,6 +42,9 @@ class Turn:
     results: dict[int, ToolResult] = field(default_factory=dict)
     states: dict[int, CallState] = field(default_factory=dict)
     waiting: dict[int, WaitRecord] = field(default_factory=dict)
+    told: bool = False
+    keeping: int = 0
+    fault: StoreError | None = None
 
     def state(self, index: int) -> CallState:
         """What is known of a call."""
@@ -50,20 +55,22 @@ class Turn:
         """The calls that can be made now."""
         return (i for i in range(len(self.calls)) if i not in self.results and i not in self.waiting)
 
-    @property
-    def done(self) -> bool:
-        """Whether every call has its result."""
-        return len(self.results) == len(self.calls)
-
     def waits_for(self, wait_id: str | None) -> list[int]:
         """The calls that wait for this, or for anything."""
         return [index for index, wait in self.waiting.items() if wait_id in (None, wait.id)]
 
-    def answer(self) -> Message:
-        """The message that answers all calls, in the model's order."""
-        lost = failed("cancelled", "the call has no result", status="cancelled")
-        outcomes = (ToolOutcome(c.id, c.name, self.results.get(i, lost)) for i, c in enumerate(self.calls))
-        return Message("user", tuple(outcomes))
+    def add(self, index: int, result: ToolResult, *, told: bool) -> None:
+        """A result is committed, and with it the message, if that is `told`."""
+        self.results[index] = result
+        self.told = self.told or told
+
+    def answer(self, last: Mapping[int, ToolResult] | None = None) -> Message | None:
+        """The message that answers all calls, in the model's order, once nothing but the `last` results is not
+        committed; None until then."""
+        results = {**self.results, **(last or {})}
+        if len(results) < len(self.calls):
+            return None
+        return Message("user", tuple(ToolOutcome(c.id, c.name, results[i]) for i, c in enumerate(self.calls)))
 
 
 def newest(waits: tuple[WaitRecord, ...]) -> Mapping[tuple[str, WaitKind], WaitRecord]:

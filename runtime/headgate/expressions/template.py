@@ -60,7 +60,7 @@ class Template:
         Characters that came from a `${...}` reference are data: no syntax is found in them.
         """
         data = text.literal if isinstance(text, Interpolated) else ()
-        return cls(str(text), tuple(_split(str(text), data)))
+        return cls(str(text), tuple(map(_sound, pieces(str(text), data))))
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -119,18 +119,26 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else _encode(value).decode()
 
 
-def _split(text: str, data: Ranges) -> Iterator[str | Slot]:
+def pieces(text: str, data: Ranges = ()) -> Iterator[str | Slot | PydanticCustomError]:
+    """Literal text, slots, and errors in the place of malformed slots; in the ranges `data` there is no syntax."""
     start = 0
     while (opening := _find(text, "{{", start, data)) >= 0:
         closing = _find(text, "}}", opening + 2, data)
         if closing < 0:
-            raise _error("the template is not closed; write {{ path }}", opening)
+            yield _error("the template is not closed; write {{ path }}", opening)
+            return
         if opening > start:
             yield text[start:opening]
         yield _slot(text, opening + 2, closing, data)
         start = closing + 2
     if start < len(text):
         yield text[start:]
+
+
+def _sound(piece: str | Slot | PydanticCustomError) -> str | Slot:
+    if isinstance(piece, PydanticCustomError):
+        raise piece
+    return piece
 
 
 def _find(text: str, token: str, start: int, data: Ranges) -> int:
@@ -144,17 +152,17 @@ def _touches(data: Ranges, start: int, end: int) -> bool:
     return any(low < end and start < high for low, high in data)
 
 
-def _slot(text: str, start: int, end: int, data: Ranges) -> Slot:
+def _slot(text: str, start: int, end: int, data: Ranges) -> Slot | PydanticCustomError:
     inner = text[start:end]
     path, offset = inner.strip(), start + len(inner) - len(inner.lstrip())
     if not path:
-        raise _error("the template is empty; write {{ path }}", start)
+        return _error("the template is empty; write {{ path }}", start)
     if _touches(data, start, end):
-        raise _error("the path of a template cannot come from a reference", offset)
+        return _error("the path of a template cannot come from a reference", offset)
     if _INCLUDE.fullmatch(path):
         return Slot(path, offset, (path,))
     if not _PATH.fullmatch(path):
-        raise _error("a template holds a path such as args.lines[0].id, and nothing else", offset)
+        return _error("a template holds a path such as args.lines[0].id, and nothing else", offset)
     return Slot(path, offset, tuple(_steps(path)))
 
 

@@ -51,11 +51,23 @@ def misnamed(path: str) -> Diagnostic | None:
     if kind in _SUFFIXES and role(path)[1] is None:
         message = f"'{name}' cannot be the name of {_article(kind)}"
         return Diagnostic(path, 1, 1, "error", "HG1002", message, NAME_HINT)
-    folder = FOLDERS.get(pure.parts[0]) if len(pure.parts) == 2 else None
+    folder = FOLDERS.get(pure.parts[0])
     if kind != "extra" or folder is None or _is_note(pure):
         return None
-    hint = f"{pure.parts[0]}/ holds {' and '.join(_SUFFIXES[folder])} files"
-    return Diagnostic(path, 1, 1, "warning", "HG1002", f"the file is not read as {_article(folder)}", hint)
+    hint = _unread(pure, folder)
+    message = f"the file is not read as {_article(folder)}"
+    return Diagnostic(path, 1, 1, "warning", "HG1002", message, hint) if hint else None
+
+
+def _unread(pure: PurePosixPath, folder: Role) -> str:
+    """How to mend a path that looks like one of the folder's objects; empty when it does not."""
+    top, *_, file = pure.parts
+    if len(pure.parts) == 2:
+        return f"{top}/ holds {' and '.join(_SUFFIXES[folder])} files"
+    main = _NESTED.get(folder)
+    if main is None:
+        return f"move it into {top}/ itself" if pure.suffix in _SUFFIXES[folder] else ""
+    return f"call it {main}" if len(pure.parts) == 3 and file != main and file.lower() == main.lower() else ""
 
 
 def _claimed(pure: PurePosixPath) -> tuple[Role, str | None]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from headgate.core.errors import ConfigError
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import Provider
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 from headgate.providers.settings import ProviderSpec, Thinking
 
 GREETING = "No model provider is configured, so this is the scripted demo of Headgate. You said: {{ user }}"
@@ -32,9 +32,9 @@ class AutoSpec(ProviderSpec):
     """The most tokens of one turn, thinking included."""
     thinking: Thinking | None = None
     """`off`, `adaptive`, an effort (`low`, `medium`, `high`) or a budget in tokens."""
-    timeout: Duration = Field(default=120.0, gt=0)
+    timeout: Patience = 120.0
     """How long connecting and waiting for the answer's beginning may take."""
-    stall_timeout: Duration = Field(default=60.0, gt=0)
+    stall_timeout: Patience = 60.0
     """How long the stream may be silent."""
 
 

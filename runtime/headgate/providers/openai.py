@@ -10,7 +10,7 @@ from pydantic import Field
 
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import ModelRequest, Provider
-from headgate.core.scalars import Duration, Secret
+from headgate.core.scalars import Patience, Secret
 from headgate.providers.openai_turn import Turn
 from headgate.providers.openai_wire import encode_request
 from headgate.providers.remote import Line, Remote, RemoteSpec, load
@@ -27,7 +27,7 @@ class OpenAiSpec(RemoteSpec):
     """The API key."""
     base_url: str = Field(default=BASE_URL, pattern=r"^https?://[^\s/]+")
     """Where the API is, its version included."""
-    stall_timeout: Duration = Field(default=300.0, gt=0)
+    stall_timeout: Patience = 300.0
     """How long the stream may be silent; a model that thinks without a summary sends nothing meanwhile."""
     default: ClassVar[str] = DEFAULT_MODEL
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import ModelRequest, Provider
-from headgate.core.scalars import Duration, Secret
+from headgate.core.scalars import Patience, Secret
 from headgate.providers.openai_chat_turn import Turn
 from headgate.providers.openai_chat_wire import encode_request
 from headgate.providers.openai_presets import PLAIN, PRESETS, Preset
@@ -41,7 +41,7 @@ class OpenAiChatSpec(RemoteSpec):
     """The API key, where the server needs one."""
     model: str = Field(min_length=1)
     """The model that `model = "auto"` stands for; a name as the server has it."""
-    stall_timeout: Duration = Field(default=300.0, gt=0)
+    stall_timeout: Patience = 300.0
     """How long the stream may be silent; a server that reads a long prompt sends nothing meanwhile."""
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from pydantic import Field
 from headgate.core.errors import ProviderError
 from headgate.core.messages import Usage
 from headgate.core.ports import ModelEvent, ModelRequest, TextChunk, ThinkingChunk, TurnDone
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 from headgate.providers.deadline import Silence
 from headgate.providers.failures import unavailable
 from headgate.providers.prices import Price, cost
@@ -43,9 +43,9 @@ class RemoteSpec(ProviderSpec):
     """The most tokens of one turn, thinking included; agents may say otherwise."""
     thinking: Thinking | None = None
     """`off`, `adaptive`, an effort (`low`, `medium`, `high`) or a budget in tokens; unset: as the model is used to."""
-    timeout: Duration = Field(default=120.0, gt=0)
+    timeout: Patience = 120.0
     """How long connecting and waiting for the answer's beginning may take."""
-    stall_timeout: Duration = Field(default=60.0, gt=0)
+    stall_timeout: Patience = 60.0
     """How long the stream may be silent."""
     prices: dict[str, Price] = {}
     """Prices by model id, in USD per million tokens, where they differ from the built-in table."""

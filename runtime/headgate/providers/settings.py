@@ -9,7 +9,7 @@ from pydantic import Field
 from headgate.core.errors import ProviderError
 from headgate.core.glob import covers
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 
 Thinking = Literal["off", "adaptive", "low", "medium", "high"] | Annotated[int, Field(ge=1024)]
 """How much a model may think: not at all, as it sees fit, with an effort, or with a budget in tokens."""
@@ -23,7 +23,7 @@ class Retry(Spec):
 
     max: int = Field(default=2, ge=0, le=10)
     """How many retries follow the first try; 0 switches retries off."""
-    backoff: Duration = Field(default=BACKOFF, gt=0)
+    backoff: Patience = BACKOFF
     """The longest pause before the first retry; it doubles with every further one, and the pause taken is random."""
 
 
@@ -34,7 +34,7 @@ class ProviderSpec(Spec):
     """The model that `model = "auto"` stands for."""
     allow_models: tuple[str, ...] = ()
     """The model ids that may be asked for, as globs; empty: any. The default model always may."""
-    turn_timeout: Duration = Field(default=600.0, gt=0)
+    turn_timeout: Patience = 600.0
     """How long a model turn may take at this provider, its retries and their pauses included."""
     retry: Retry = Retry()
     """How often a failed turn is made again."""

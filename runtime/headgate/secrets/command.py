@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headgate.core.kind import Env, Finding, Kind, Scope, Spec
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Duration, Patience
 from headgate.expressions.template import TemplateText
 from headgate.secrets.cache import CachedBackend
 from headgate.secrets.content import Content, decode_text, parse_members
@@ -33,7 +33,7 @@ class CommandSpec(Spec):
     """Further environment variables that it gets; it has PATH, HOME, LANG, LC_ALL and TZ, and no others."""
     cwd: str | None = None
     """The directory that it runs in, by its absolute path."""
-    timeout: Annotated[Duration, Field(gt=0)] = 10.0
+    timeout: Patience = 10.0
     """After which it is killed, with everything that it started."""
     ttl: Duration = 300.0
     """How long what it printed is kept."""

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field
 
 from headgate.core.kind import Env, Finding, Kind, Scope, Spec
-from headgate.core.scalars import Duration, Secret
+from headgate.core.scalars import Duration, Patience, Secret
 from headgate.secrets.cache import CachedBackend
 from headgate.secrets.content import Content
 from headgate.secrets.failures import SecretDenied, SecretNotFound, SecretUnavailable
@@ -46,7 +46,7 @@ class VaultSpec(Spec):
     """A token; give this or `approle`."""
     approle: AppRole | None = None
     """How to log in for a token."""
-    timeout: Annotated[Duration, Field(gt=0)] = 10.0
+    timeout: Patience = 10.0
     """How long one request may take."""
     ttl: Duration = 300.0
     """How long a secret that was read is kept."""

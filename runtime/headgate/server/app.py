@@ -11,26 +11,69 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from headgate import __version__
 from headgate.compile.specs import Server
 from headgate.core.errors import GatewayError
-from headgate.server import admin, agents, chat, status
+from headgate.server import (
+    admin,
+    agents,
+    chat,
+    chat_tools,
+    conversations,
+    executions,
+    invoke,
+    runs,
+    sessions,
+    status,
+    waits,
+)  # fmt: skip
 from headgate.server.door import Door, allowed_hosts, allowed_origins
 from headgate.server.edge import Edge
 from headgate.server.errors import on_crash, on_gateway_error, on_http_error
+from headgate.server.pages import paging
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     chat.health,
     chat.init,
     chat.chat,
+    chat_tools.approve,
+    chat_tools.deliver,
     status.live,
     status.ready,
     status.status,
     status.policies,
     agents.list_agents,
     agents.get_agent,
+    invoke.invoke,
+    invoke.talk,
+    runs.create_run,
+    runs.list_runs,
+    runs.get_run,
+    runs.run_steps,
+    runs.run_events,
+    runs.cancel_run,
+    executions.list_executions,
+    executions.get_execution,
+    executions.cancel_execution,
+    sessions.create_session,
+    sessions.list_sessions,
+    sessions.get_session,
+    sessions.fork,
+    sessions.close,
+    sessions.delete_session,
+    conversations.list_messages,
+    conversations.export,
+    conversations.list_grants,
+    conversations.revoke_grants,
+    waits.list_approvals,
+    waits.get_approval,
+    waits.decide,
+    waits.list_waits,
+    waits.get_wait,
+    waits.reply,
     admin.reload,
     admin.diagnostics,
     status.openapi,
@@ -43,7 +86,10 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
     app = Litestar(
         ROUTES,
         state=State({"edge": edge}),
-        dependencies={"edge": Provide(_edge, sync_to_thread=False)},
+        dependencies={
+            "edge": Provide(_edge, sync_to_thread=False),
+            "paging": Provide(paging, sync_to_thread=False),
+        },
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_error, Exception: on_crash},
         cors_config=_cors(server),
         request_max_body_size=server.limits.body,
@@ -51,6 +97,8 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
             title="Headgate",
             version=__version__,
             path="/openapi",
+            use_handler_docstrings=True,
+            components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
             render_plugins=[JsonRenderPlugin(path="/schema.json")],
         ),
         logging_config=None,
@@ -79,5 +127,12 @@ def _cors(server: Server) -> CORSConfig | None:
         allow_origins=list(server.cors.origins),
         allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
         allow_headers=[*names, "Last-Event-ID", "X-Headgate-Agent"],
-        expose_headers=["ETag", "X-Headgate-Run", "X-Headgate-Revision", "X-Headgate-Demo"],
+        expose_headers=[
+            "ETag",
+            "Location",
+            "X-Headgate-Run",
+            "X-Headgate-Session",
+            "X-Headgate-Revision",
+            "X-Headgate-Demo",
+        ],
     )

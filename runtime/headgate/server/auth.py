@@ -25,7 +25,10 @@ def find_principal(snapshot: Snapshot, key: str) -> Principal | None:
 
 
 def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: a valid key that holds one of the scopes in the route's `opt["scopes"]`; names the principal."""
+    """Guard: a valid key that holds one of the scopes in the route's `opt["scopes"]`; names the principal.
+
+    A scope may name a parameter of the path in braces.
+    """
     header = connection.headers.get("authorization", "")
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key:
@@ -33,5 +36,12 @@ def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
     principal = find_principal(connection.app.state["edge"].snapshot, key.strip())
     if principal is None:
         raise Unauthenticated("the API key is not valid", code="invalid_credentials")
-    principal.require(*handler.opt["scopes"])
+    wanted = [scope.format_map(connection.path_params) for scope in handler.opt["scopes"]]
+    if not any(_holds_some(principal, scope) for scope in wanted):
+        principal.require(*wanted)
     connection.scope["user"] = principal
+
+
+def _holds_some(principal: Principal, scope: str) -> bool:
+    """Whether the scope ends with `*` and the principal has it for one object at least: the handler sees for which."""
+    return scope.endswith(":*") and any(held.startswith(scope[:-1]) for held in principal.scopes)

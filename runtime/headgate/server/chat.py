@@ -1,4 +1,4 @@
-"""The compatible chat API: `/api/health`, `/api/chat/init`, `/api/chat`.
+"""The compatible chat API: `/api/health`, `/api/chat/init`, `/api/chat`; the answers to its questions: `chat_tools`.
 
 Order of checks on a chat, which clients rely on: body, token, one streaming connection a session, model. What
 Headgate adds travels in `X-Headgate-*` headers; frames and bodies never gain members.
@@ -50,7 +50,7 @@ async def init(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
     except Refused as refused:
         return refused.response
     except RequestError as error:
-        return _detail(error)
+        return detail(error)
 
 
 async def _opened(edge: Edge, principal: Principal, wanted: str | None) -> dict[str, Any]:
@@ -71,20 +71,21 @@ async def chat(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
     """Streams server-sent events until the terminal `stream_complete` or `error`."""
     try:
         body = read(Chat, await request.body(), request.headers.get("content-type"))
-        session, principal = await _authenticated(edge, request.headers.get("authorization"))
+        session, principal = await authenticated(edge, request.headers.get("authorization"))
         return await _stream(edge, body, session, principal)
     except Refused as refused:
         return refused.response
     except RequestError as error:
-        return _detail(error)
+        return detail(error)
 
 
-async def _authenticated(edge: Edge, header: str | None) -> tuple[Session, Principal]:
+async def authenticated(edge: Edge, header: str | None) -> tuple[Session, Principal]:
     """The session of the token and who owns it, as the live revision knows the owner: a key that is gone, was changed
     or has another name now owns nothing."""
     session_id, digest = edge.tokens.read(header)
     session = await edge.host.sessions.find(session_id)
-    principal = edge.snapshot.principals.get(session.record.key_digest) if session else None
+    known = session is not None and session.record.state == "open"
+    principal = edge.snapshot.principals.get(session.record.key_digest) if session and known else None
     if session is None or principal is None or principal.key != session.record.principal:
         raise Unauthenticated("Unknown session")
     if not hmac.compare_digest(digest.encode(), principal.digest[:16].encode()):
@@ -144,7 +145,8 @@ def _only_error(code: str, message: str) -> ASGIResponse:
     return ASGIResponse(body=frames.error(code, message), media_type="text/event-stream", headers=dict(frames.HEADERS))
 
 
-def _detail(error: RequestError) -> ASGIResponse:
+def detail(error: RequestError) -> ASGIResponse:
+    """A refusal in the words of this API."""
     status = 400 if error.code == "invalid_model" else error.status
     headers = {"retry-after": str(error.details["retry_after"])} if "retry_after" in error.details else None
     return answer({"detail": error.message}, status, headers)

@@ -37,12 +37,41 @@ class Chat(BaseModel):
     model: str | None = None
 
 
+class Submission(BaseModel):
+    """What every answer about a tool call has."""
+
+    tool_call_id: str
+    nonce: str
+
+
+class Approval(Submission):
+    """Body of `/api/chat/tool-approval`."""
+
+    approved: bool
+    allow_tool_type: bool = False
+
+
+class Result(Submission):
+    """Body of `/api/chat/tool-result`."""
+
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
 class Refused(Exception):
     """A body that is not what the route takes; `response` says so."""
 
     def __init__(self, detail: Any, status: int) -> None:
         super().__init__(status)
         self.response: ASGIResponse = answer({"detail": detail}, status)
+
+
+class Rejected(Refused):
+    """An answer that cannot be taken; those about tool calls have a member of their own for it."""
+
+    def __init__(self, error: str, status: int) -> None:
+        super().__init__(None, status)
+        self.response = answer({"error": error}, status)
 
 
 def read(model: type[B], body: bytes, content_type: str | None) -> B:

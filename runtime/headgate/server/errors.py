@@ -5,13 +5,13 @@ Every answer has a stable code and a sentence; none has a traceback, a repr or a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.response.base import ASGIResponse, Response
 
 from headgate.core.errors import GatewayError, RequestError, StoreError
@@ -56,13 +56,28 @@ def on_gateway_error(request: Request[Any, Any, Any], error: GatewayError) -> Re
     headers = {"www-authenticate": "Bearer"} if status == 401 else {}
     if "retry_after" in error.details:
         headers["retry-after"] = str(error.details["retry_after"])
-    members = {"errors": error.details["errors"]} if "errors" in error.details else {}
+    members = {"errors": _places(error.details["errors"])} if "errors" in error.details else {}
     return respond(request.scope["path"], status, error.code, detail, headers, **members)
 
 
+def _places(errors: Iterable[Any]) -> list[Any]:
+    """What is wrong, as objects; checks of an agent's input give sentences."""
+    return [{"detail": each, "pointer": "#/input"} if isinstance(each, str) else each for each in errors]
+
+
+def _parameter(name: str) -> str:
+    """The name on the wire of a handler's argument; the framework keeps `state` for itself."""
+    return "state" if name == "wanted" else name
+
+
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """A failure that the framework found: no such route, wrong method, body too large."""
+    """A failure that the framework found: no such route, wrong method, a parameter that it cannot read."""
     path, status = request.scope["path"], error.status_code
+    if isinstance(error, ValidationException):
+        extra: Any = error.extra or ()
+        wrong = [{"detail": each["message"], "parameter": _parameter(each["key"])} for each in extra if "key" in each]
+        named = ", ".join(each["parameter"] for each in wrong)
+        return respond(path, 422, "invalid_request", f"parameters that cannot be read: {named}", {}, errors=wrong)
     compatible = path.lstrip("/").startswith(COMPATIBLE)
     detail = HTTPStatus(status).phrase if compatible else error.detail or HTTPStatus(status).phrase
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}

@@ -41,7 +41,7 @@ async def ready(edge: NamedDependency[Edge]) -> ASGIResponse:
 @get("/v1/status", guards=[require_scope], opt={"scopes": READERS}, tags=["status"], summary="Conditions and revision")
 async def status(edge: NamedDependency[Edge]) -> ASGIResponse:
     """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
-    return answer(_status(edge), headers={"etag": etag(edge)})
+    return answer(_status(edge) | {"waiting": await _waiting(edge)}, headers={"etag": etag(edge)})
 
 
 @get(
@@ -61,6 +61,14 @@ async def openapi(request: Request[Any, Any, State]) -> ASGIResponse:
 def etag(edge: Edge) -> str:
     """The entity tag of the live configuration (RFC 9110 §8.8.3)."""
     return f'"{edge.snapshot.revision}"'
+
+
+async def _waiting(edge: Edge) -> int | None:
+    """How many questions are open; None while the ledger does not answer, which must not hide the rest."""
+    try:
+        return await edge.host.ledger.count_waits()
+    except StoreError:
+        return None
 
 
 def _status(edge: Edge) -> dict[str, Any]:

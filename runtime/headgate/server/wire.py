@@ -11,11 +11,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 def dump(value: Any) -> bytes:
-    """JSON bytes of any value that came from JSON: NaN and infinities become null, lone surrogates `?`."""
+    """JSON bytes of JSON values and structs: NaN and infinities become null, lone surrogates `?`."""
     try:
         return _encode(value)
     except UnicodeEncodeError:
-        return _encode(_printable(value))
+        return _encode(_printable(msgspec.to_builtins(value)))
 
 
 def printable(text: str) -> str:

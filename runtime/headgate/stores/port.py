@@ -98,7 +98,8 @@ class RunLedger(Protocol):
     async def events(self, run_id: str, after: EventId, limit: int, /) -> tuple[Event, ...]:
         """The events of the run's log behind the id, in order, at most about `limit` of them, and none only at the end.
 
-        Every delta comes back as it was told, also when its message is committed.
+        Every delta comes back as it was told, also when its message is committed, but for its time: that is the time of
+        the first of those that were kept with it.
         """
         ...
 
@@ -197,14 +198,18 @@ class WaitLedger(Protocol):
 class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, Protocol):
     """The durable record of sessions, runs, steps, messages, logs and waits.
 
-    Every method is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with the code
-    `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is referred
-    to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is gone. When the awaiting
-    task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot know which.
+    Every method but `sweep` is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with
+    the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is
+    referred to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is gone. When the
+    awaiting task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot know which.
     """
 
     async def sweep(self, cutoffs: Cutoffs, limit: int, /) -> Swept:
-        """Deletes what is older than the cutoffs, about `limit` rows of each kind at most; ended runs only."""
+        """Deletes what is older than the cutoffs, about `limit` rows of each kind at most; ended runs only.
+
+        A run that another one stands on, or that is the head of another session, stays as long as that does. `more`
+        says that another sweep would find something.
+        """
         ...
 
     async def size(self) -> int:

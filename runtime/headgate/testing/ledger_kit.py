@@ -16,8 +16,13 @@ from headgate.core.messages import ErrorInfo
 from headgate.stores.records import Produced, Progress
 from headgate.stores.told import Told
 from headgate.testing.ledger_checks import Contract, Opener, begin, found, refused, same
+from headgate.testing.ledger_logs import LOGS
 from headgate.testing.ledger_records import RECORDS
 from headgate.testing.ledger_samples import LEASE, a_commit, a_run, a_session, a_step, an_end, answered
+from headgate.testing.ledger_sessions import SESSIONS
+from headgate.testing.ledger_upkeep import UPKEEP
+from headgate.testing.ledger_waits import WAITS, one_of_many_answers_wins, parking_and_answers_meet
+from headgate.testing.ledger_work import WORK, claims_do_not_meet
 
 
 async def commit_is_whole(opener: Opener) -> None:
@@ -132,6 +137,11 @@ async def close_finishes(opener: Opener) -> None:
 
 CONTRACTS: tuple[Contract, ...] = (
     *RECORDS,
+    *SESSIONS,
+    *LOGS,
+    *WORK,
+    *WAITS,
+    *UPKEEP,
     commit_is_whole,
     end_is_kept,
     fence_is_held,
@@ -142,3 +152,8 @@ CONTRACTS: tuple[Contract, ...] = (
     close_finishes,
 )
 """Every promise of `Ledger`; a back-end keeps them all."""
+
+TWICE: frozenset[Contract] = frozenset(
+    {restart_keeps_all, close_finishes, claims_do_not_meet, one_of_many_answers_wins, parking_and_answers_meet}
+)
+"""Those that open the store more than once, which a store in memory cannot pass."""

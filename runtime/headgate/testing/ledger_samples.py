@@ -19,7 +19,8 @@ from headgate.stores.records import (
     new_run_id,
     new_session_id,
 )
-from headgate.stores.waits import Answer, WaitRecord, new_wait_id
+from headgate.stores.told import Told
+from headgate.stores.waits import Answer, Opened, WaitRecord, new_wait_id
 
 E = TypeVar("E", bound=Event)
 LEASE = Lease("me", 60.0)
@@ -82,6 +83,11 @@ def a_wait(run_id: str, **changes: Any) -> WaitRecord:
     whose = {"session_id": None, "agent": "clerk", "principal": "local", "team": "ops"}
     times = {"created_at": 100.0, "expires_at": 200.0}
     return WaitRecord(**{"id": new_wait_id(), "run_id": run_id, **fields, **whose, **times, **changes})
+
+
+def asked(wait: WaitRecord, *events: Event, fence: int = 1) -> Opened:
+    """The wait as it begins."""
+    return Opened(fence=fence, wait=wait, told=Told(events))
 
 
 def an_answer(wait_id: str, **changes: Any) -> Answer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.core.context import ToolContext
@@ -14,7 +14,7 @@ from headgate.core.errors import ToolError
 from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Text, ToolResult, failed
 from headgate.core.ports import ToolDefinition
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 from headgate.expressions.values import NotJsonError, TooLargeError, json_size
 from headgate.tools.common import ToolSpec
 from headgate.tools.content import tidy, visible
@@ -44,9 +44,9 @@ class ClientSpec(ToolSpec):
     """A tool that the caller's front end executes."""
 
     kind: Literal["client"]
-    expires: Annotated[Duration, Field(gt=0)] = 120.0
+    expires: Patience = 120.0
     """How long the front end has to post the result; after that the model is told that none came."""
-    timeout: Duration | None = None
+    timeout: Patience | None = None
     """Not for this kind: write `expires`."""
     tests: tuple[ClientTest, ...] = ()
     """Inline tests, which `headgate test` runs."""

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from headgate.core.kind import Spec
 from headgate.core.ports import Annotations
-from headgate.core.scalars import Duration, Name
+from headgate.core.scalars import Name, Patience
 from headgate.expressions.shape import ShapeText
 from headgate.tools.schema import InputSchema
 from headgate.tools.trials import ToolTest
@@ -64,7 +64,7 @@ class ToolSpec(Spec):
     """The JSON Schema (2020-12) of the arguments, an object."""
     annotations: Hints = Hints()
     """How the tool behaves; policies and recovery depend on it."""
-    timeout: Duration | None = None
+    timeout: Patience | None = None
     """How long one call may take; 30s if unstated."""
     output: ShapeText | None = None
     """A JMESPath expression that shapes the result."""

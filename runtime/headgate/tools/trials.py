@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration
+from headgate.core.scalars import Patience
 
 TIMEOUT = 10.0
 """Seconds that one inline test may take when it does not say."""
@@ -44,7 +44,7 @@ class ToolTest(Spec):
     """The result, all of it, as the model gets it."""
     error: Annotated[str, Field(min_length=1)] | None = None
     """The code that the call must fail with."""
-    timeout: Annotated[Duration, Field(gt=0)] = TIMEOUT
+    timeout: Patience = TIMEOUT
     """How long the test may take."""
 
     @model_validator(mode="after")

@@ -8,9 +8,11 @@ import pytest
 
 from headgate.cli.client.frames import Frames
 from headgate.core.events import (
+    ApprovalRequested,
     AttemptStarted,
     Custom,
     Event,
+    InputRequested,
     RunCancelled,
     RunCompleted,
     RunFailed,
@@ -22,7 +24,9 @@ from headgate.core.events import (
 )
 from headgate.core.messages import ErrorInfo, ToolResult, Usage
 from headgate.server import chat_frames
+from headgate.server.seal import Seal
 
+SEAL = Seal(lambda: "s" * 32)
 USED = Usage(input=10, output=5, cache_read=2, cache_write=3)
 REASON = ErrorInfo("overloaded", "too much", retryable=True)
 FAULT = ToolResult(status="error", error=ErrorInfo("not_found", "no such thing"))
@@ -30,7 +34,7 @@ FAULT = ToolResult(status="error", error=ErrorInfo("not_found", "no such thing")
 
 def read(frames: Frames, event: Event) -> list[Event]:
     """The event, encoded by the server and read again."""
-    told = chat_frames.encode(event).decode().split("\n\n")[:-1]
+    told = chat_frames.Frames(SEAL).encode(event).decode().split("\n\n")[:-1]
     found = [frames.read(json.loads(each.removeprefix("data: "))) for each in told]
     return [each for each in found if each is not None]
 
@@ -45,6 +49,10 @@ def read(frames: Frames, event: Event) -> list[Event]:
         ToolOutput(call_id="c", name="t", stream="stdout", text="line", seq=1),
         ToolCompleted(call_id="c", name="t", result=ToolResult(structured={"x": 1}), duration_ms=3, server="s"),
         ToolCompleted(call_id="c", name="t", result=FAULT, duration_ms=3),
+        ApprovalRequested(
+            id="c", call_id="c", name="t", args={"x": 1}, args_hash="", policy="", expires_at=9.0, qualifier="q"
+        ),
+        InputRequested(id="c", kind="client_tool", call_id="c", name="t", args={}, expires_at=9.0),
         Custom(call_id="", name="", kind="progress", data={"done": 0.5}),
         RunCompleted(outcome="success", usage=USED, cost=0.5, turns=1),
         RunFailed(outcome="error", usage=Usage(), cost=0.0, turns=0, error=ErrorInfo("bad", "a: b")),
@@ -71,6 +79,13 @@ def test_limits(limit: dict[str, object]) -> None:
     outcome = "budget" if "budget" in limit else "max_turns"
     event = RunCompleted(outcome=outcome, usage=USED, cost=0.5, turns=1, limit=limit)
     assert read(Frames(), event) == [event]
+
+
+def test_nonces() -> None:
+    """What an answer to a question needs is kept by its call."""
+    frames = Frames()
+    read(frames, InputRequested(id="wait", kind="client_tool", call_id="c", name="t", args={}, expires_at=9.0))
+    assert frames.nonces == {"c": SEAL.nonce("wait")}
 
 
 def test_turns() -> None:

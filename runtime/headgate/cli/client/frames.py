@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headgate.core.events import (
+    ApprovalRequested,
     AttemptStarted,
     Custom,
     Event,
+    InputRequested,
     Outcome,
     RunCancelled,
     RunCompleted,
@@ -32,13 +34,15 @@ _TOKENS = re.compile(r"\s*\[Budget limit reached: (\d+) >= (\d+) tokens\]")
 
 
 class Frames:
-    """Reads the frames of one run, in order.
+    """Reads the frames of one run, in order. `nonces` has what answers to its questions need, by their calls.
 
-    The number of turns is not on the wire: it is that of the turns that made calls, and one more for the answer.
+    A question has no id on the wire: that of its call stands for it. The number of turns is not there either: it is
+    that of the turns that made calls, and one more for the answer.
     """
 
     def __init__(self) -> None:
         self.turns = 0
+        self.nonces: dict[str, str] = {}
         self._outcome: Outcome = "success"
         self._limit: dict[str, Any] = {}
 
@@ -86,6 +90,37 @@ class Frames:
         """The run is about to end for its cost."""
         self._outcome = "budget"
         self._limit = {"limit": "budget_usd", "cost": float(frame["total_cost"]), "budget": float(frame["budget"])}
+
+    def approval(self, frame: Frame) -> Event:
+        """A call waits for a person."""
+        call, qualifier = self._asked(frame), frame.get("resolved_qualifier")
+        return ApprovalRequested(
+            id=call,
+            call_id=call,
+            name=str(frame["tool_name"]),
+            args=dict(frame["tool_input"] or {}),
+            args_hash="",
+            policy="",
+            expires_at=float(frame["expires_at"]),
+            qualifier=str(qualifier) if qualifier is not None else None,
+        )
+
+    def execute(self, frame: Frame) -> Event:
+        """A call waits for a front end that executes it."""
+        call = self._asked(frame)
+        return InputRequested(
+            id=call,
+            kind="client_tool",
+            call_id=call,
+            name=str(frame["tool_name"]),
+            args=dict(frame["tool_input"] or {}),
+            expires_at=float(frame["expires_at"]),
+        )
+
+    def _asked(self, frame: Frame) -> str:
+        call = str(frame["tool_call_id"])
+        self.nonces[call] = str(frame["nonce"])
+        return call
 
     def completed(self, frame: Frame) -> Event:
         """The end of a run that was not broken off."""
@@ -170,6 +205,8 @@ _READERS: Mapping[str, Callable[[Frames, Frame], Event | None]] = {
     "tool_call_start": Frames.started,
     "tool_output_chunk": _output,
     "tool_call_complete": _tool,
+    "tool_approval_request": Frames.approval,
+    "tool_execute_request": Frames.execute,
     "max_turns_reached": Frames.turns_reached,
     "budget_exceeded": Frames.budget_exceeded,
     "stream_complete": Frames.completed,

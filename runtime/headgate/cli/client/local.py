@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from headgate.boot import Gateway, Place, open_gateway
+from headgate.cli.client.local_run import LocalRun
+from headgate.cli.client.port import NOT_SUPPORTED, Question, Reply, Terms
 from headgate.cli.client.target import Target
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, NotFound
-from headgate.core.events import Event
-from headgate.core.messages import Message
+from headgate.core.events import Event, InputRequested
+from headgate.core.messages import Message, ToolResult
+from headgate.engine.answers import decided, delivered, give, may_answer, require_approver
 from headgate.engine.reload import Reloaded
-from headgate.engine.run import Ending, Order, Run
+from headgate.engine.run import Ending, Order
 from headgate.engine.sessions import Session
 from headgate.logs import configure
 from headgate.manifest.diagnostics import render_text, suggest
 from headgate.settings import Settings
+from headgate.stores.waits import Answer, Vote, WaitRecord
 
 OPERATOR = Principal(key="local operator", team="local", digest="", scopes=frozenset({"chat"}))
-"""Who runs the command without `--key`. Whoever can read the tree and its secrets may call every agent of it; the
-name has a space, so that no key of `[auth.keys]` has it, and the digest is nobody's."""
+"""Who runs the command without `--key`. Whoever can read the tree and its secrets may call every agent of it and answer
+every question; the name has a space, so that no key of `[auth.keys]` has it, and the digest is nobody's."""
 _TTL = 7 * 86400.0
 
 
@@ -40,7 +46,10 @@ async def open_local(target: Target) -> AsyncIterator[LocalClient]:
         output.scrub = lambda text: gateway.snapshot.scrub(text)
         client = LocalClient(gateway, target)
         client.require()
-        yield client
+        try:
+            yield client
+        finally:
+            await client.close()
 
 
 class LocalClient:
@@ -48,9 +57,10 @@ class LocalClient:
 
     def __init__(self, gateway: Gateway, target: Target) -> None:
         self._gateway = gateway
+        self._host = gateway.edge.host
         self._target = target
         self._session: Session | None = None
-        self._run: Run | None = None
+        self._run: LocalRun | None = None
         self._ending: Ending | None = None
         self.agent = target.agent
 
@@ -90,24 +100,22 @@ class LocalClient:
     async def ask(self, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
         """The events of one run."""
         self._ending = None
+        await self.close()
         principal = self._principal()
         principal.require("chat")
         if self._session is None:
             limit = self._gateway.snapshot.gateway.server.limits.sessions
-            self._session = await self._gateway.edge.host.sessions.open(principal, self.agent, ttl=_TTL, limit=limit)
-        run = self._run = await self._gateway.edge.host.submit(self._order(principal, messages), self._session)
-        follower = run.log.follow()
+            self._session = await self._host.sessions.open(principal, self.agent, ttl=_TTL, limit=limit)
+        run = self._run = LocalRun(self._host, await self._host.submit(self._order(principal, messages), self._session))
+        self._pass_on(run)
         try:
-            self._pass_on(run)
-            while not follower.drained:
-                for event in await follower.batch():
+            async with aclosing(run.events()) as events:
+                async for event in events:
                     yield event
         finally:
-            self._run = None
-            follower.close()
             run.cancel(Ending("the command has ended"))
 
-    def _pass_on(self, run: Run) -> None:
+    def _pass_on(self, run: LocalRun) -> None:
         """Ends a run that was cancelled while it was being had."""
         if self._ending is not None:
             run.cancel(self._ending)
@@ -124,6 +132,48 @@ class LocalClient:
         self._ending = ending
         if self._run is not None:
             self._run.cancel(ending)
+
+    async def close(self) -> None:
+        """Leaves no run going on or waiting."""
+        run, self._run = self._run, None
+        if run is not None:
+            await run.close()
+
+    # -- questions ----------------------------------------------------------------------------------------------------
+
+    async def terms(self, question: Question) -> Terms:
+        """Remembered only where the policy has it; refused to a key that the policy does not name."""
+        wait = await self._wait(question)
+        principal = self._principal()
+        refused = principal is not OPERATOR and not may_answer(principal, wait)
+        refusal = f"only {' or '.join(wait.approvers)} may answer" if refused else ""
+        return Terms(remember=wait.may_remember and wait.session_id is not None, refusal=refusal)
+
+    async def reply(self, question: Question, reply: Reply) -> None:
+        """Settles the question, and has the run go on."""
+        wait, principal = await self._wait(question), self._principal()
+        if principal is not OPERATOR:
+            require_approver(principal, wait)
+        vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
+        await self._give(decided(wait, vote, remember=reply.remember), wait)
+
+    async def decline(self, question: InputRequested) -> None:
+        """The result of the call is that nobody here can execute it."""
+        wait = await self._wait(question)
+        await self._give(delivered(wait, ToolResult(status="error", error=NOT_SUPPORTED), time.time()), wait)
+
+    async def _give(self, answer: Answer, wait: WaitRecord) -> None:
+        await give(answer, wait, self._host)
+        if self._run is not None:
+            self._run.answered()
+
+    async def _wait(self, question: Question) -> WaitRecord:
+        wait = await self._host.ledger.wait(question.id)
+        if wait is None:
+            raise NotFound(f"there is no question {question.id!r}")
+        return wait
+
+    # -- between two runs ---------------------------------------------------------------------------------------------
 
     async def reset(self) -> None:
         """The next run opens a session of its own."""

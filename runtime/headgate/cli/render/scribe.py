@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from headgate.cli.render import words
+from headgate.cli.render import questions, words
 from headgate.cli.render.screen import Screen
 from headgate.core.events import (
+    ApprovalRequested,
+    ApprovalResolved,
     AttemptStarted,
     Custom,
     Event,
+    InputRequested,
     MessageCompleted,
     RunCancelled,
     RunCompleted,
     RunEnd,
     RunFailed,
+    RunResumed,
     RunStarted,
+    RunWaiting,
     TextDelta,
     ThinkingDelta,
     ToolCompleted,
@@ -31,8 +37,9 @@ _LINES = 20
 class Scribe:
     """Tells one conversation to one screen."""
 
-    def __init__(self, screen: Screen, *, thinking: bool = False) -> None:
+    def __init__(self, screen: Screen, *, thinking: bool = False, clock: Callable[[], float] = time.time) -> None:
         self.screen = screen
+        self._clock = clock
         self._thinking = thinking
         self._thought = False
         self._calls: dict[str, ToolStarted] = {}
@@ -93,6 +100,39 @@ class Scribe:
         self.screen.line(f"{'✗' if failed else '●'} {begun} → {words.result(event)}", "red" if failed else "cyan")
         self._wait()
 
+    def approval(self, event: ApprovalRequested) -> None:
+        """A call waits for an approval; whoever can give it is asked elsewhere."""
+        self._question(questions.approval(event, self._clock()))
+
+    def resolved(self, event: ApprovalResolved) -> None:
+        """An approval was given or refused, or its time is over."""
+        self.screen.settle()
+        self.screen.line(questions.resolved(event), "dim")
+        self._wait()
+
+    def input(self, event: InputRequested) -> None:
+        """A call waits for a front end, or for somebody who knows what became of it."""
+        if event.kind == "client_tool":
+            self.screen.settle()
+            self.screen.line(questions.declined(event), "yellow", whole=True)
+        else:
+            self._question(questions.unknown(event, self._clock()))
+
+    def _question(self, lines: list[str]) -> None:
+        self.screen.settle()
+        for line in lines:
+            self.screen.line(line, "bold yellow" if line is lines[0] else "", whole=True)
+
+    def park(self, _event: RunWaiting) -> None:
+        """Nothing goes on until somebody answers."""
+        self.screen.busy("waiting for an answer")
+
+    def resume(self, event: RunResumed) -> None:
+        """The run goes on."""
+        if event.reason == "recovered":
+            self.screen.line("↻ the run goes on from its last step", "yellow")
+        self._wait()
+
     def custom(self, event: Custom) -> None:
         """What a tool told."""
         self.screen.line(f"  {words.custom(event)}", "dim")
@@ -120,6 +160,11 @@ _TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     ToolStarted: Scribe.start,
     ToolOutput: Scribe.output,
     ToolCompleted: Scribe.result,
+    ApprovalRequested: Scribe.approval,
+    ApprovalResolved: Scribe.resolved,
+    InputRequested: Scribe.input,
+    RunWaiting: Scribe.park,
+    RunResumed: Scribe.resume,
     Custom: Scribe.custom,
     RunCompleted: Scribe.end,
     RunFailed: Scribe.end,

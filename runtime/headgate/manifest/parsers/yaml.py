@@ -201,4 +201,6 @@ def _syntax(text: str, begin: int, error: yaml.YAMLError) -> Problem:
     if cause is not None and said.startswith(("found unexpected end of stream", "could not find expected ':'")):
         mark = cause
     offset = begin + (mark.index if mark is not None else 0)
+    if said.startswith("exceeded maximum nesting depth"):  # newer libyaml gives up by itself
+        return Problem(offset, "HG1008", f"nested more than {MAX_DEPTH} levels deep")
     return Problem(offset, *traps.explain(text, offset, said))

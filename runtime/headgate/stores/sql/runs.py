@@ -22,7 +22,7 @@ from headgate.stores.sql.database import Database, Guard, Statement
 from headgate.stores.sql.log import COLUMNS, DELTAS, log_rows, page, resolved_wait, told_rows
 from headgate.stores.sql.rows import Params, bind, columns, exchanges, run_record, step_record, wait_record
 from headgate.stores.sql.sessions import LEADING_TO_RUN
-from headgate.stores.sql.statements import FENCED, OWNED, held, insert, listing, select
+from headgate.stores.sql.statements import FENCED, OWNED, held, insert, listing, only, select
 from headgate.stores.told import Batch, Told
 from headgate.stores.waits import WaitRecord
 
@@ -84,9 +84,9 @@ ON CONFLICT (run_id, step) DO UPDATE SET fence = :fence, call_id = :call_id, too
 _DROP_INTENT = "DELETE FROM intents WHERE run_id = :run_id AND step = :step"
 _DROP_INTENTS = "DELETE FROM intents WHERE run_id = :run_id"
 
-_CANCEL_WAITS = """
+_CANCEL_WAITS = f"""
 UPDATE waits SET state = 'cancelled', resolved_at = :ended_at, revision = revision + 1
-WHERE run_id = :run_id AND state = 'pending'
+WHERE run_id = :run_id AND {only("state", "'pending'")}
 """
 
 _NEWEST_TURN = "coalesce((SELECT max(n) FROM steps WHERE run_id = :id AND kind = 'model'), 0)"
@@ -135,7 +135,7 @@ class SqlRuns:
 
     async def runs(self, wanted: RunFilter, /) -> tuple[RunRecord, ...]:
         """See `RunLedger.runs`."""
-        sql, params = listing(select("runs", _FIELDS), wanted, ("principal", "agent", "session_id", "state"))
+        sql, params = listing(select("runs", _FIELDS), wanted, ("session_id", "principal", "state", "agent"))
         return tuple(map(run_record, await self._database.read(sql, **params)))
 
     async def steps(self, run_id: str, /) -> tuple[StepRecord, ...]:

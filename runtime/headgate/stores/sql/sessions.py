@@ -6,7 +6,7 @@ from headgate.core.errors import StoreError
 from headgate.stores.records import Exchange, SessionFilter, SessionRecord, SessionSummary
 from headgate.stores.sql.database import Database, Guard, Statement
 from headgate.stores.sql.rows import Params, bind, columns, exchanges, session_record
-from headgate.stores.sql.statements import LIVE, insert, listing, select
+from headgate.stores.sql.statements import insert, listing, select
 
 _FIELDS = SessionRecord.__struct_fields__
 _INSERT = insert("sessions", _FIELDS)
@@ -29,9 +29,9 @@ WHERE expires_at <= :now AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.session_i
 
 _CLOSE = "UPDATE sessions SET state = 'closed' WHERE id = :id AND state = 'open'"
 
-_CLOSE_IDLE = f"""
+_CLOSE_IDLE = """
 UPDATE sessions SET state = 'closed'
-WHERE id = :id AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.session_id = sessions.id AND runs.{LIVE})
+WHERE id = :id AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.session_id = sessions.id AND runs.ended_at IS NULL)
 """
 
 # Runs that a fork stood on when their own session was deleted belong to no session. Whatever stands on them last takes
@@ -44,7 +44,8 @@ WITH RECURSIVE chain (id) AS (
     UNION
     SELECT runs.prior_run FROM chain JOIN runs ON runs.id = chain.id WHERE runs.prior_run IS NOT NULL
 )
-UPDATE runs SET session_id = :id WHERE session_id IS NULL AND ended_at IS NOT NULL AND id IN (SELECT id FROM chain)
+UPDATE runs SET session_id = :id
+WHERE id IN (SELECT id FROM chain) AND coalesce(session_id, '') = '' AND ended_at IS NOT NULL
 """
 
 _SPARE = """

@@ -14,7 +14,6 @@ from headgate.stores.sql.rows import Params, bind
 FENCED = Guard("fenced", "The run is not running any more, or it has another owner now.")
 OWNED = "id = :run_id AND fence = :fence AND state = 'running'"
 """By what right a run is written."""
-LIVE = "state IN ('queued', 'running', 'waiting')"
 
 HOLD_RUN = f"UPDATE runs SET fence = fence WHERE {OWNED}"
 """Changes nothing, but keeps others from the run until the transaction ends."""
@@ -28,6 +27,14 @@ def insert(table: str, names: tuple[str, ...]) -> str:
 def select(table: str, names: tuple[str, ...]) -> str:
     """The columns of the table, to which conditions can be added."""
     return f"SELECT {', '.join(names)} FROM {table}"
+
+
+def only(name: str, value: str) -> str:
+    """A condition that narrows what another one has found: no index is searched for it.
+
+    SQLite knows nothing of how often a value occurs, and would as soon read all that is pending as what is one run's.
+    """
+    return f"coalesce({name}, '') = {value}"
 
 
 def held(run_id: str, fence: int) -> Statement:
@@ -50,9 +57,14 @@ class Filter(Protocol):
 
 
 def listing(base: str, wanted: Filter, names: tuple[str, ...], extra: str = "") -> tuple[str, Params]:
-    """The query for a page, newest first, of what has the values that the filter gives for some of the columns."""
+    """The query for a page, newest first, of what has the values that the filter gives for some of the columns.
+
+    The columns go from the one that says most to the one that says least.
+    """
     params: Params = {name: bind(value) for name in names if (value := getattr(wanted, name)) is not None}
-    terms = [*(f"{name} = :{name}" for name in params), *([extra] if extra else [])]
+    terms = [f"{name} = :{name}" if i == 0 else only(name, f":{name}") for i, name in enumerate(params)]
+    if extra:
+        terms.append(extra)
     if wanted.after is not None:
         params |= {"after_at": wanted.after[0], "after_id": bind(wanted.after[1])}
         terms.append("(created_at, id) < (:after_at, :after_id)")

@@ -28,7 +28,10 @@ metadata = MetaData(
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
-    """An index of some rows only, on every database."""
+    """An index of some rows only, on every database.
+
+    It begins with the column that its condition is about, so that SQLite prefers it to one of that column alone.
+    """
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -94,10 +97,10 @@ runs = Table(
     Index(None, "state", "created_at", "id"),
     Index(None, "principal", "created_at", "id"),
     Index(None, "created_at", "id"),
-    _partial("ix_runs_leased", "lease_until", where="state = 'running'"),
+    _partial("ix_runs_leased", "state", "lease_until", where="state = 'running'"),
     _partial("ix_runs_with_events", "ended_at", where="has_events = 1 AND ended_at IS NOT NULL"),
     _partial("ix_runs_with_steps", "ended_at", where="has_steps = 1 AND ended_at IS NOT NULL"),
-    _partial("ix_runs_alone", "ended_at", where="session_id IS NULL AND ended_at IS NOT NULL"),
+    _partial("ix_runs_alone", "session_id", "ended_at", where="session_id IS NULL AND ended_at IS NOT NULL"),
 )
 
 steps = Table(
@@ -192,7 +195,7 @@ waits = Table(
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),
     Index(None, "created_at", "id"),
-    _partial("ix_waits_expiring", "expires_at", where="state = 'pending'"),
+    _partial("ix_waits_expiring", "state", "expires_at", where="state = 'pending'"),
 )
 
 grants = Table(

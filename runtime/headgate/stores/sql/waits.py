@@ -81,7 +81,7 @@ class SqlWaits:
 
     async def waits(self, wanted: WaitFilter, /) -> tuple[WaitRecord, ...]:
         """See `WaitLedger.waits`."""
-        names = ("run_id", "session_id", "call_id", "kind", "state")
+        names = ("run_id", "session_id", "state", "call_id", "kind")
         extra = _VISIBLE if wanted.viewer else ""
         sql, params = listing(select("waits", _FIELDS), wanted, names, extra)
         rows = await self._database.read(sql, **params, **_viewer(wanted))

@@ -19,7 +19,8 @@ _CLAIM = f"""
 WITH free AS MATERIALIZED (
     SELECT id FROM runs
     WHERE state = 'queued'
-       OR (state = 'running' AND (lease_until IS NULL OR (lease_until <= {{now}} AND lease_owner <> :owner)))
+       OR (state = 'running' AND lease_until IS NULL)
+       OR (state = 'running' AND lease_until <= {{now}} AND lease_owner <> :owner)
     ORDER BY created_at, id LIMIT :limit {{skip}}
 )
 {_TAKE} WHERE id IN (SELECT id FROM free) RETURNING {_FIELDS}
@@ -34,9 +35,10 @@ WHERE id = :id AND (
 RETURNING {_FIELDS}
 """
 
+# In the order of their ids, as everything that takes the locks of several runs.
 _RENEW = """
-WITH mine AS MATERIALIZED (SELECT id FROM runs WHERE state = 'running' AND lease_owner = :owner ORDER BY id {lock})
-UPDATE runs SET lease_until = {now} + :seconds WHERE id IN (SELECT id FROM mine)
+UPDATE runs SET lease_until = {now} + :seconds
+WHERE id IN (SELECT id FROM runs WHERE state = 'running' AND lease_owner = :owner ORDER BY id {lock})
 """
 
 _RELEASE = f"UPDATE runs SET lease_owner = NULL, lease_until = NULL WHERE {OWNED}"

@@ -78,7 +78,7 @@ class OAuth2(Spec):
     """A token that the gateway fetches by itself (RFC 6749 §4.4)."""
 
     type: Literal["oauth2_client_credentials"]
-    token_url: str
+    token_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
     """Where tokens are issued."""
     client_id: str
     """The client's id."""

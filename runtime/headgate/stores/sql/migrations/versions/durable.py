@@ -50,10 +50,10 @@ def _extend_runs() -> None:
     op.create_index("ix_runs_state_created_at_id", "runs", ["state", "created_at", "id"])
     op.create_index("ix_runs_principal_created_at_id", "runs", ["principal", "created_at", "id"])
     op.create_index("ix_runs_created_at_id", "runs", ["created_at", "id"])
-    _index("ix_runs_leased", "runs", "lease_until", where="state = 'running'")
+    _index("ix_runs_leased", "runs", "state", "lease_until", where="state = 'running'")
     _index("ix_runs_with_events", "runs", "ended_at", where="has_events = 1 AND ended_at IS NOT NULL")
     _index("ix_runs_with_steps", "runs", "ended_at", where="has_steps = 1 AND ended_at IS NOT NULL")
-    _index("ix_runs_alone", "runs", "ended_at", where="session_id IS NULL AND ended_at IS NOT NULL")
+    _index("ix_runs_alone", "runs", "session_id", "ended_at", where="session_id IS NULL AND ended_at IS NOT NULL")
 
 
 def _index(name: str, table: str, *columns: str, where: str) -> None:
@@ -127,7 +127,7 @@ def _create_waits() -> None:
     op.create_index("ix_waits_session_id", "waits", ["session_id"])
     op.create_index("ix_waits_state_created_at_id", "waits", ["state", "created_at", "id"])
     op.create_index("ix_waits_created_at_id", "waits", ["created_at", "id"])
-    _index("ix_waits_expiring", "waits", "expires_at", where="state = 'pending'")
+    _index("ix_waits_expiring", "waits", "state", "expires_at", where="state = 'pending'")
 
 
 def _create_grants() -> None:

@@ -1,0 +1,136 @@
+"""`headgate approvals`: the questions of runs that wait for a person: list them, look at one, answer it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from headgate.cli.client.port import Reply
+from headgate.cli.client.site import Site, sited
+from headgate.cli.desk import Desk, View, open_desk
+from headgate.cli.render import questions
+from headgate.cli.render.words import visible
+from headgate.stores.waits import Decision
+
+T = TypeVar("T")
+_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+_REASON = click.option("--reason", default="", help="Why; the model reads it.")
+_WAIT = click.argument("wait", metavar="ID")
+
+
+class _Group(click.Group):
+    """A group that lists when it is not told what to do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `list` before options that stand alone."""
+        alone = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["list", *args] if alone else args)
+
+
+@click.group(cls=_Group)
+def approvals() -> None:
+    """List and answer what runs ask of people; without a command: list."""
+
+
+@approvals.command("list")
+@sited
+@_FORMAT
+def list_command(form: str, **options: Any) -> None:
+    """List what waits for an answer, newest first."""
+    found = _at_desk(Site(**options), lambda desk: desk.pending())
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        click.echo(visible("\n".join(_line(each) for each in found)) or "nothing waits for an answer")
+
+
+@approvals.command()
+@_WAIT
+@sited
+@_FORMAT
+def show(wait: str, form: str, **options: Any) -> None:
+    """Show the question ID with all its arguments."""
+    _show(_at_desk(Site(**options), lambda desk: desk.show(wait)), form)
+
+
+@approvals.command()
+@_WAIT
+@_REASON
+@click.option("--remember", is_flag=True, help="Until the session ends, do not ask about this tool again.")
+@sited
+@_FORMAT
+def approve(wait: str, form: str, *, reason: str, remember: bool, **options: Any) -> None:
+    """Let the call of the question ID be made."""
+    reply = Reply("approve", reason=reason, remember=remember)
+    _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, reply)), form)
+
+
+@approvals.command()
+@_WAIT
+@_REASON
+@sited
+@_FORMAT
+def deny(wait: str, form: str, *, reason: str, **options: Any) -> None:
+    """Refuse the call of the question ID."""
+    _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, Reply("deny", reason=reason))), form)
+
+
+@approvals.command()
+@_WAIT
+@click.argument("outcome", type=click.Choice(["retry", "done", "failed"]))
+@_REASON
+@sited
+@_FORMAT
+def settle(wait: str, outcome: Decision, form: str, *, reason: str, **options: Any) -> None:
+    """Say what became of the call of the question ID, which was cut off: make it again, it was done, or it failed."""
+    _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, Reply(outcome, reason=reason))), form)
+
+
+def _at_desk(site: Site, work: Callable[[Desk], Awaitable[T]]) -> T:
+    api_key = site.api_key() if site.url is not None else ""
+    site.warn()
+
+    async def done() -> T:
+        async with open_desk(site, api_key) as desk:
+            return await work(desk)
+
+    return asyncio.run(done())
+
+
+def _show(view: View, form: str) -> None:
+    click.echo(json.dumps(view, indent=2, ensure_ascii=False) if form == "json" else visible("\n".join(_rows(view))))
+
+
+def _line(view: View) -> str:
+    args = ", ".join(f"{name}={questions.exact(value)}" for name, value in view["args"].items())
+    what = "approval" if view["kind"] == "approval" else "what became of it"
+    who = f", by {' or '.join(view['approvers'])}" if view["approvers"] else ""
+    return f"{view['id']}  {view['tool']}({args})\n    {what} wanted for {view['requested_by']}{who}; {_left(view)}"
+
+
+def _rows(view: View) -> list[str]:
+    shown = view["shown"] or [{"label": name, "value": value} for name, value in view["args"].items()]
+    facts = {
+        "tool": view["tool"], "agent": view["agent"], "run": view["run"], "asked by": view["requested_by"],
+        "policy": view["policy"], "may answer": ", ".join(view["approvers"]),
+        "time": _left(view) if view["state"] == "pending" else "",
+    }  # fmt: skip
+    return [
+        f"{view['id']}: {view['state']}",
+        *(f"  {name:<11} {value}" for name, value in facts.items() if value),
+        *(f"  argument    {each['label']}: {questions.exact(each['value'])}" for each in shown),
+        *(f"  answer      {_vote(each)}" for each in view["votes"]),
+    ]
+
+
+def _vote(vote: dict[str, Any]) -> str:
+    return f"{vote['decision']} by {vote['by']}" + (f": {questions.exact(vote['reason'])}" if vote["reason"] else "")
+
+
+def _left(view: View) -> str:
+    return f"{questions.left(view['expires_at'] - time.time())} left"

@@ -1,0 +1,147 @@
+"""Where the questions of runs are listed and answered: on a server, or in the ledger of a tree that nobody serves."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from headgate.cli.client.http import Http, open_http
+from headgate.cli.client.local import OPERATOR
+from headgate.cli.client.port import Reply
+from headgate.cli.client.site import Site
+from headgate.cli.store import read_tree, store_of
+from headgate.compile.compiler import Compiled
+from headgate.core.context import Principal
+from headgate.core.errors import ConfigError, Invalid, NotFound
+from headgate.engine.answers import DECISIONS, decided, give, may_answer, require_approver
+from headgate.server.wait_views import wait_view
+from headgate.stores.port import Ledger
+from headgate.stores.waits import Vote, WaitFilter, WaitRecord
+
+View = dict[str, Any]
+"""A question as the native API shows it (D8)."""
+_PAGE = 200
+
+
+class Desk(Protocol):
+    """Shows questions, and takes answers; every method raises `GatewayError`."""
+
+    async def pending(self) -> list[View]:
+        """What waits for an answer, newest first."""
+        ...
+
+    async def show(self, wait_id: str) -> View:
+        """One question, settled ones too."""
+        ...
+
+    async def answer(self, wait_id: str, reply: Reply) -> View:
+        """Settles the question; what it became."""
+        ...
+
+
+@contextlib.asynccontextmanager
+async def open_desk(site: Site, api_key: str) -> AsyncIterator[Desk]:
+    """The desk of a server, or of a tree; raises `ConfigError` while a gateway serves the tree."""
+    if site.url is not None:
+        async with open_http(site.url) as http:
+            yield ServerDesk(http, api_key)
+        return
+    compiled = await read_tree(site.tree)
+    principal = _principal(compiled, site.key)
+    async with store_of(compiled).opened() as ledger:
+        yield TreeDesk(ledger, principal)
+
+
+def _principal(compiled: Compiled, name: str | None) -> Principal:
+    if name is None:
+        return OPERATOR
+    keys = compiled.draft.gateway.auth.keys if compiled.draft.gateway else {}
+    if name not in keys:
+        raise ConfigError(f"[auth.keys] has no key {name!r}", hint=f"there are: {', '.join(sorted(keys)) or 'none'}")
+    return Principal(name, keys[name].team, "", frozenset())
+
+
+class ServerDesk:
+    """The native API of a server."""
+
+    def __init__(self, http: Http, key: str) -> None:
+        self._http = http
+        self._key = key
+
+    async def pending(self) -> list[View]:
+        """All pages."""
+        found: list[View] = []
+        query = {"state": "pending", "limit": str(_PAGE)}
+        while True:
+            page = await self._http.json("GET", "/v1/waits", self._key, params=query)
+            found += [each for each in page["items"] if each["kind"] in DECISIONS]
+            if not page["next"]:
+                return found
+            query["cursor"] = page["next"]
+
+    async def show(self, wait_id: str) -> View:
+        """One."""
+        found: View = await self._http.json("GET", f"/v1/waits/{quote(wait_id, safe='')}", self._key)
+        return found
+
+    async def answer(self, wait_id: str, reply: Reply) -> View:
+        """The server decides who may."""
+        said: dict[str, Any] = {"decision": reply.decision, "reason": reply.reason}
+        path = f"/v1/waits/{quote(wait_id, safe='')}/answer"
+        if reply.decision in DECISIONS["approval"]:
+            said, path = said | {"remember": reply.remember}, f"/v1/approvals/{quote(wait_id, safe='')}"
+        settled: View = await self._http.json("POST", path, self._key, json=said)
+        return settled
+
+
+class TreeDesk:
+    """A ledger that no gateway is at work on: runs go on when one is."""
+
+    def __init__(self, ledger: Ledger, principal: Principal) -> None:
+        self._ledger = ledger
+        self._principal = principal
+
+    async def pending(self) -> list[View]:
+        """What the key may see; the operator sees all."""
+        viewer = None if self._principal is OPERATOR else (self._principal.key, self._principal.team)
+        found: list[View] = []
+        after: tuple[float, str] | None = None
+        while True:
+            wanted = WaitFilter(viewer=viewer, state="pending", after=after, limit=_PAGE)
+            page = await self._ledger.waits(wanted)
+            found += [_view(each) for each in page if each.kind in DECISIONS and each.expires_at > time.time()]
+            if len(page) < _PAGE:
+                return found
+            after = (page[-1].created_at, page[-1].id)
+
+    async def show(self, wait_id: str) -> View:
+        """One."""
+        return _view(await self._wait(wait_id))
+
+    async def answer(self, wait_id: str, reply: Reply) -> View:
+        """As a server would do it, with the rules of the policy."""
+        wait, principal = await self._wait(wait_id), self._principal
+        if principal is not OPERATOR:
+            require_approver(principal, wait)
+        if reply.remember and not wait.may_remember:
+            raise Invalid(f"policy {wait.policy!r} does not let approvals of {wait.tool} be remembered")
+        vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
+        return _view(await give(decided(wait, vote, remember=reply.remember), wait, self._ledger))
+
+    async def _wait(self, wait_id: str) -> WaitRecord:
+        wait, principal = await self._ledger.wait(wait_id), self._principal
+        if wait is None or not (
+            principal is OPERATOR or wait.principal == principal.key or (wait.approvers and may_answer(principal, wait))
+        ):
+            raise NotFound(f"there is no question {wait_id!r}", code="approval_not_found")
+        return wait
+
+
+def _view(wait: WaitRecord) -> View:
+    view: View = msgspec.to_builtins(wait_view(wait))
+    return view
