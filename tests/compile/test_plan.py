@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.compile.plan import AgentPlan
-from headgate.core.context import Principal
+from headgate.core.context import Principal, RunContext, SessionInfo
 from headgate.core.errors import NotFound
 from headgate.core.messages import Message, Text
 from headgate.core.ports import ModelRequest, Restarted, TurnDone
@@ -119,7 +119,8 @@ async def test_fallbacks_of_fallbacks_are_one_chain(bench: Bench) -> None:
     snapshot = await bench.build()
     choice = snapshot.agents["helper"].choice
     request = ModelRequest(choice.model, "", (Message("user", (Text("Hi"),)),))
-    events = [event async for event in choice.stream(request)]
+    within = RunContext("run_1", 1, "helper", SessionInfo("sess_1", "ops", "me"))
+    events = [event async for event in choice.stream(within, request)]
     assert [each.model for each in events if isinstance(each, Restarted)] == ["scripted", "tiny"]
     assert isinstance(events[-1], TurnDone)
     assert events[-1].message.text == "From the third."

@@ -16,6 +16,7 @@ from pathlib import Path
 from headgate.compile.compiler import Compiled
 from headgate.compile.keyring import compile_tree
 from headgate.core.kind import Kinds
+from headgate.interceptors import INTERCEPTORS
 from headgate.providers import PROVIDERS
 from headgate.secrets import SECRETS
 from headgate.tools import TOOLS
@@ -25,6 +26,7 @@ KINDS = Kinds(
     {name: PROVIDERS[name] for name in ("anthropic", "scripted", "auto")},
     {name: TOOLS[name] for name in ("http", "function")},
     SECRETS,
+    {name: INTERCEPTORS[name] for name in ("rate_limit",)},
 )
 """Few kinds, so that a new one changes no golden."""
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)

@@ -11,6 +11,8 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from headgate.compile.applied import Applied
+from headgate.compile.candidates import model_for
 from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
 from headgate.compile.fold import fold_agents
@@ -19,6 +21,7 @@ from headgate.compile.resources import Identity, Resource
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, GatewayError
 from headgate.core.kind import Env, Finding
+from headgate.core.ports import Model
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.redaction import Redactor
 from headgate.net.client import open_client
@@ -112,11 +115,26 @@ class Builder:
         packages = self._draft.gateway.functions.packages if self._draft.gateway else ()
         base = _hash([self._resources[HTTP].fingerprint, *packages])
         out = []
-        for family, items in (("providers", self._draft.providers), ("tools", self._draft.tools)):
+        draft = self._draft
+        families = (("providers", draft.providers), ("tools", draft.tools), ("interceptors", draft.interceptors))
+        for family, items in families:
             for name, item in items.items():
                 factory = partial(self._open, item)
-                out.append(_Wanted((family, name), _hash([base, item.fingerprint]), factory, item))
+                behind = self._asked() if item.models else ()
+                out.append(_Wanted((family, name), _hash([base, item.fingerprint, *behind]), factory, item))
         return out
+
+    def _asked(self) -> list[Any]:
+        """What an object depends on that asks models by itself: it must not keep a provider that was closed."""
+        gateway = self._draft.gateway
+        aliases = {name: each.model_dump() for name, each in gateway.models.items()} if gateway else {}
+        return [aliases, *(item.fingerprint for item in self._draft.providers.values())]
+
+    def _model(self, reference: str) -> Model:
+        return model_for(self._draft, self._values("providers"), reference)
+
+    def _values(self, family: str) -> dict[str, Any]:
+        return {name: each.value for (of, name), each in self._resources.items() if of == family}
 
     def _open(self, item: Item) -> AbstractAsyncContextManager[Any]:
         if item.kind is None:
@@ -132,6 +150,7 @@ class Builder:
             packages=gateway.functions.packages if gateway else (),
             environ=self._environ,
             scrub=self._scrub,
+            model=self._model,
         )
 
     def _locate(self, item: Item | None, error: GatewayError) -> Diagnostic:
@@ -142,16 +161,23 @@ class Builder:
             return Diagnostic("gateway.toml", 1, 1, "error", "HG1402", self._scrub(error.message), hint)
         return site.locate(Finding((*site.key, *key), "HG1402", self._scrub(error.message), hint))
 
+    def _applied(self) -> list[Applied]:
+        """The interceptors in the order of the file."""
+        return [
+            Applied(name, self._resources["interceptors", name].value, item.spec.tools, item.spec.agents,
+                    item.spec.when, item.spec.mode)
+            for name, item in self._draft.interceptors.items()
+        ]  # fmt: skip
+
     def _snapshot(self) -> Snapshot:
         gateway = self._draft.gateway
         if gateway is None:
             raise ConfigError("the tree has no gateway.toml")
-        providers = {name: each.value for (family, name), each in self._resources.items() if family == "providers"}
-        tools = {name: each.value for (family, name), each in self._resources.items() if family == "tools"}
+        providers, tools = self._values("providers"), self._values("tools")
         return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
-            agents=fold_agents(self._draft, providers, tools),
+            agents=fold_agents(self._draft, providers, tools, self._applied()),
             principals=_principals(gateway.auth.keys),
             resources=tuple(self._resources.values()),
             demo=any(provider.demo for provider in providers.values()),
@@ -165,9 +191,13 @@ class Builder:
 
 def fingerprints(draft: Draft) -> dict[str, str]:
     """A fingerprint of every object, by `family/name`: what two revisions are compared by."""
-    out = {f"gateway/{table}": _hash(value) for table, value in draft.gateway_body.items() if table != "providers"}
+    tables = {name: value for name, value in draft.gateway_body.items() if name not in ("providers", "interceptors")}
+    out = {f"gateway/{table}": _hash(value) for table, value in tables.items()}
     out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
     out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
+    out |= {f"interceptors/{name}": item.fingerprint for name, item in draft.interceptors.items()}
+    if len(draft.interceptors) > 1:
+        out["gateway/order of interceptors"] = _hash(list(draft.interceptors))
     for name, agent in draft.agents.items():
         files = [draft.tree.files.get(path, b"").hex() for path in (agent.spec.context if agent.spec else ())]
         out[f"agents/{name}"] = _hash([agent.site.document.body, agent.prompt, files])

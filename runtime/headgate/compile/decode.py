@@ -12,13 +12,21 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from headgate.compile.words import bound, form
 from headgate.core.kind import Finding, Key, Spec
 
 S = TypeVar("S", bound=Spec)
 
-_CODES = {"missing": "HG1005", "extra_forbidden": "HG1003", "template_syntax": "HG1301", "jmespath_syntax": "HG1303"}
+_CODES = {
+    "missing": "HG1005",
+    "extra_forbidden": "HG1003",
+    "template_syntax": "HG1301",
+    "jmespath_syntax": "HG1303",
+    "cel_syntax": "HG1305",
+    "cel_type": "HG1306",
+}
 _STAND_INS: tuple[Any, ...] = ("stand-in", 1, "1s", "stand:in", [], {"stand-in": {}}, "ask")
 """What is tried in place of a required value, one a round, until the type accepts it."""
 _ROUNDS = 12
@@ -98,6 +106,13 @@ def _sentence(each: Mapping[str, Any], key: Key) -> str:
     if said := bound(each["type"], each.get("ctx") or {}):
         return f"{named(key)} {said}"
     return f"{named(key)}: {message if message[:2].isupper() else message[:1].lower() + message[1:]}"
+
+
+def finding_of(error: PydanticCustomError, key: Key) -> Finding:
+    """The finding for an error that a value gives which has been decoded already; `key` is its place."""
+    context = error.context or {}
+    message, hint = f"{named(key)}: {error.message()}", str(context.get("hint", ""))
+    return Finding(key, _CODES.get(error.type, "HG1004"), message, hint, context.get("offset"))
 
 
 def named(key: Key) -> str:

@@ -79,6 +79,11 @@ class Item:
     fingerprint: str
     files: tuple[str, ...] = ()
 
+    @property
+    def models(self) -> Mapping[Key, str]:
+        """The models that it asks by itself, by the key below its own where each stands."""
+        return self.kind.models(self.spec) if self.kind is not None and self.spec is not None else {}
+
 
 @dataclass(frozen=True, slots=True)
 class AgentSource:
@@ -109,6 +114,7 @@ class Draft:
     gateway_body: dict[str, Any] = field(default_factory=dict)
     providers: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, Item] = field(default_factory=dict)
+    interceptors: dict[str, Item] = field(default_factory=dict)
     agents: dict[str, AgentSource] = field(default_factory=dict)
     fragments: dict[str, tuple[Document, str]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)

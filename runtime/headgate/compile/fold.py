@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from headgate.compile.applied import Applied, model_chain, plain, tool_chain
 from headgate.compile.approvals import Book
-from headgate.compile.chain import around_model, around_tool
+from headgate.compile.candidates import candidates
 from headgate.compile.draft import AgentSource, Draft
-from headgate.compile.naming import ModelTarget, find_model
+from headgate.compile.naming import find_model
 from headgate.compile.plan import AgentPlan, BoundTool, ModelChoice, Models, Violations
 from headgate.compile.prompt import compile_prompt
+from headgate.compile.specs import Agent
 from headgate.core.context import ToolContext
+from headgate.core.errors import GatewayError
 from headgate.core.glob import is_glob, matching
-from headgate.core.messages import ToolCall, ToolResult
-from headgate.core.ports import ClientTool, Interceptor, Provider, Tool, ToolNext
-from headgate.providers.attempts import Attempts, Candidate
+from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
+from headgate.core.ports import ClientTool, Provider, Tool, ToolNext
+from headgate.providers.attempts import Attempts
 
 _SHOWN_VIOLATIONS = 5
-_NO_INTERCEPTORS: tuple[Interceptor, ...] = ()
 
 
-def fold_agents(draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, Tool]) -> dict[str, AgentPlan]:
-    """All plans of a draft without errors."""
+def fold_agents(
+    draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, Tool], applied: Sequence[Applied] = ()
+) -> dict[str, AgentPlan]:
+    """All plans of a draft without errors; the interceptors are in the order of the file."""
     bound = {name: bind(tool) for name, tool in tools.items()}
-    fold = _Fold(draft, providers, bound)
+    fold = _Fold(draft, providers, bound, applied)
     return {name: fold.agent(source) for name, source in sorted(draft.agents.items())}
 
 
-def bind(tool: Tool, interceptors: Iterable[Interceptor] = _NO_INTERCEPTORS) -> BoundTool:
-    """A tool with its argument check and its folded call."""
+def bind(tool: Tool) -> BoundTool:
+    """A tool with its argument check, without interceptors."""
     definition = tool.definition
     return BoundTool(
         definition,
         violations_of(definition.input_schema),
-        around_tool(interceptors, _call(tool)),
+        _call(tool),
         tool.timeout,
         tool.receive if isinstance(tool, ClientTool) else None,
     )
 
 
 def _call(tool: Tool) -> ToolNext:
+    """A call that answers its deliberate failures too, so that interceptors see them as the model does."""
+
     async def call(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
-        return await tool.call(dict(wanted.args or {}), ctx)
+        try:
+            return await tool.call(dict(wanted.args or {}), ctx)
+        except GatewayError as error:
+            info = ErrorInfo(error.code, error.message, error.retryable, error.details)
+            return ToolResult(status="error", error=info)
 
     return call
 
@@ -71,10 +82,15 @@ def _sentence(error: Any) -> str:
 class _Fold:
     """Builds plans against one set of open objects."""
 
-    def __init__(self, draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, BoundTool]) -> None:
+    def __init__(
+        self, draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, BoundTool],
+        applied: Sequence[Applied],
+    ) -> None:  # fmt: skip
         self._draft = draft
         self._providers = providers
         self._tools = tools
+        self._applied = applied
+        self._behind: dict[tuple[str, tuple[str, ...]], BoundTool] = {}
         self._book = Book(draft.gateway.approvals if draft.gateway else {})
 
     def agent(self, source: AgentSource) -> AgentPlan:
@@ -83,57 +99,53 @@ class _Fold:
         if spec is None:
             raise ValueError(f"agent {source.name} has no spec")
         names = matching(spec.tools, self._tools)
+        own = [each for each in self._applied if each.for_agent(source.name)]
         context = {path: self._draft.tree.files[path].decode("utf-8", "replace") for path in spec.context}
         limits = self._draft.gateway.limits if self._draft.gateway else None
         turns = min(spec.max_turns, limits.turns) if limits else spec.max_turns
-        choice = self._choice(spec.model, spec.fallback)
+        around = [each for each in own if each.for_models]
+        choice = self._choice(spec.model, spec.fallback, around)
         return AgentPlan(
             name=source.name,
             spec=spec.model_copy(update={"max_turns": turns}),
             prompt=compile_prompt(source.prompt, self._draft.fragments, context),
             choice=choice,
-            models=self._models(spec.model, spec.fallback, choice),
-            tools={name: self._tools[name] for name in names},
+            models=self._models(spec, choice, around),
+            tools={name: self._tool(name, own) for name in names},
             input_violations=violations_of(spec.input) if spec.input else None,
             approvals=self._book.of(spec),
         )
 
-    def _choice(self, reference: str | None, fallback: Iterable[str]) -> ModelChoice:
+    def _tool(self, name: str, applied: Sequence[Applied]) -> BoundTool:
+        """The tool behind the interceptors that stand around it; shared by the agents that have the same ones."""
+        own = [each for each in applied if each.for_tool(name)]
+        if not own:
+            return self._tools[name]
+        key = (name, tuple(each.name for each in own))
+        if key not in self._behind:
+            bare = self._tools[name]
+            self._behind[key] = replace(bare, call=tool_chain(own, bare.definition, bare.call, bare.violations))
+        return self._behind[key]
+
+    def _choice(self, reference: str | None, fallback: Iterable[str], around: Sequence[Applied]) -> ModelChoice:
         targets = [find_model(reference, self._draft), *(find_model(name, self._draft) for name in fallback)]
-        candidates = self._candidates([target for target in targets if target is not None])
-        first = self._providers[candidates[0][0]]
-        stream = around_model(_NO_INTERCEPTORS, Attempts([each for _, each in candidates]).stream)
-        return ModelChoice(candidates[0][1].model, stream, first.demo)
+        asked = candidates(self._draft, self._providers, [target for target in targets if target is not None])
+        first = self._providers[asked[0][0]]
+        stream = model_chain(around, plain(Attempts([each for _, each in asked]).stream))
+        return ModelChoice(asked[0][1].model, stream, first.demo)
 
-    def _candidates(self, targets: list[ModelTarget]) -> list[tuple[str, Candidate]]:
-        """The targets in order, each followed by its provider's own fallbacks; none twice."""
-        out: dict[tuple[str, str], Candidate] = {}
-        queue = list(targets)
-        while queue:
-            target = queue.pop(0)
-            provider = self._providers[target.provider]
-            model = provider.default_model if target.model == "auto" else target.model
-            if (target.provider, model) in out:
-                continue
-            spec = self._draft.providers[target.provider].spec
-            out[target.provider, model] = Candidate(provider, model, spec.retry, spec.turn_timeout)
-            queue[:0] = [self._fallback(name) for name in spec.fallback]
-        return [(name, candidate) for (name, _), candidate in out.items()]
-
-    def _fallback(self, name: str) -> ModelTarget:
-        return find_model(name, self._draft) or ModelTarget(name, "auto")
-
-    def _models(self, reference: str | None, fallback: tuple[str, ...], own: ModelChoice) -> Models:
+    def _models(self, spec: Agent, own: ModelChoice, around: Sequence[Applied]) -> Models:
         """What a request may ask for: the agent's own models by every name they have, and its provider's allow list."""
+        reference, fallback = spec.model, spec.fallback
         out = {own.model: own} | ({reference: own} if reference else {})
         for name in fallback:
-            choice = self._choice(name, ())
+            choice = self._choice(name, (), around)
             out |= {name: choice, choice.model: choice}
         target = find_model(reference, self._draft)
         allowed = self._draft.providers[target.provider].spec.allow_models if target is not None else ()
 
         def of(model: str) -> ModelChoice:
-            return self._choice(f"{target.provider}/{model}" if target else model, fallback)
+            return self._choice(f"{target.provider}/{model}" if target else model, fallback, around)
 
         for model in allowed:
             if not is_glob(model):

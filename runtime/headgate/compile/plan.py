@@ -16,7 +16,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
 from headgate.core.messages import ToolResult
-from headgate.core.ports import ModelNext, ToolDefinition, ToolNext
+from headgate.core.ports import ModelCall, ToolDefinition, ToolNext
 from headgate.manifest.diagnostics import Diagnostic
 
 Violations = Callable[[dict[str, Any]], list[str]]
@@ -42,7 +42,7 @@ class ModelChoice:
     """A model that an agent may use: the folded stream, and the provider's id of the model."""
 
     model: str
-    stream: ModelNext
+    stream: ModelCall
     demo: bool
 
 

@@ -32,7 +32,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
     ("retention", "audit"): "the audit log",
     ("mcp",): "MCP servers",
-    ("interceptors",): "interceptors",
     ("approvals", "*", "when"): "conditions of approvals",
     ("approvals", "*", "qualifier"): "approvals by qualifier",
     ("approvals", "*", "quorum"): "quorums of approvers",

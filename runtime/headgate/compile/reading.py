@@ -158,10 +158,10 @@ class Reading:
         if isinstance(entry.spec, Gateway) or what == "gateway":
             draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
             draft.gateway_site, draft.gateway_body = entry.site, entry.body
-            providers = [item for item in entry.items if item.site.key[0] != TABLE]
-            draft.providers = {item.name: _with_files(item, draft.tree) for item in providers}
-            draft.backends = {item.name: item for item in entry.items if item.site.key[0] == TABLE}
-            draft.secrets |= {value for item in providers for value in self._chosen(item)}
+            draft.providers = {item.name: _with_files(item, draft.tree) for item in _from(entry, "providers")}
+            draft.interceptors = {item.name: item for item in _from(entry, "interceptors")}
+            draft.backends = {item.name: item for item in _from(entry, TABLE)}
+            draft.secrets |= {value for item in draft.providers.values() for value in self._chosen(item)}
         elif what == "tool":
             _collide(draft, "tool", name, entry.site, draft.tools.get(name))
             draft.tools.setdefault(name, _with_files(entry.items[0], draft.tree))
@@ -217,8 +217,13 @@ def _objects(what: str, body: dict[str, Any]) -> Iterator[tuple[str, Key, dict[s
     if what == "tool":
         yield "tools", (), body
     elif what == "gateway":
-        for family in ("providers", TABLE):
+        for family in ("providers", "interceptors", TABLE):
             yield from ((family, (family, name), raw) for name, raw in _table(body, family).items())
+
+
+def _from(entry: _Entry, table: str) -> list[Item]:
+    """The objects of one table of `gateway.toml`."""
+    return [item for item in entry.items if item.site.key[0] == table]
 
 
 def _table(body: Any, key: str) -> dict[str, dict[str, Any]]:

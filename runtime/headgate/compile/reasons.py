@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from headgate.compile.around import around_tools, around_turns
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.held import held_tools
 from headgate.compile.naming import find_model
@@ -58,8 +59,11 @@ def _agent_notes(draft: Draft, agent: AgentSource, key: str) -> Iterator[str]:
         yield f"offers {', '.join(matching(spec.tools, draft.tools)) or 'nothing'}"
     if key in ("tools", "approvals"):
         yield from held_tools(draft, agent, matching(spec.tools, draft.tools))
+    if key == "tools":
+        yield from around_tools(draft, agent, matching(spec.tools, draft.tools))
     if key == "model":
         yield from _model_notes(draft, spec.model)
+        yield from around_turns(draft, agent)
     if key == "max_turns" and draft.gateway is not None and spec.max_turns > draft.gateway.limits.turns:
         yield f"limits.turns of gateway.toml caps it at {draft.gateway.limits.turns}"
 

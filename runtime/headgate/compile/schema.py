@@ -43,7 +43,7 @@ def schemas(kinds: Kinds) -> dict[str, Schema]:
 def gateway_schema(kinds: Kinds) -> Schema:
     """Schema of `gateway.toml`."""
     root, defs = _of(Gateway, "")
-    for table, noun in (("providers", "provider"), ("secrets", "secret")):
+    for table, noun in (("providers", "provider"), ("secrets", "secret"), ("interceptors", "interceptor")):
         family, more = _family(getattr(kinds, table), noun)
         root["properties"][table]["additionalProperties"] = family
         defs |= more

@@ -201,6 +201,8 @@ class Gateway(Spec):
     """Model aliases by name."""
     secrets: Annotated[dict[Name, dict[str, Any]], Field(json_schema_extra={"x-family": "secrets"})] = {}
     """Secret back-ends by name, for `${secret:NAME/path#key}`."""
+    interceptors: Annotated[dict[Name, dict[str, Any]], Field(json_schema_extra={"x-family": "interceptors"})] = {}
+    """Interceptors by name, in the order in which they stand around calls and turns, outermost first."""
     egress: Annotated[EgressRules, Field(json_schema_extra=SUBSYSTEM)] = EgressRules()
     """What outbound HTTP of tools may reach beyond public HTTPS."""
     functions: Annotated[Functions, Field(json_schema_extra=SUBSYSTEM)] = Functions()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
+from headgate.core.messages import Usage
+
+if TYPE_CHECKING:
+    from headgate.core.ports import ToolDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,68 @@ class Output(Protocol):
     def __call__(self, stream: str, text: str, /) -> None: ...
 
 
+Mode = Literal["enforce", "warn", "audit"]
+"""How strictly a rule is applied: `warn` tells what it would have done, `audit` only counts it."""
+Action = Literal["deny", "warn", "change"]
+
+
+class Decide(Protocol):
+    """How an interceptor says what it found; the edges, the audit log and the counters hear of it."""
+
+    def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None: ...
+
+
+def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mode: Mode) -> None:
+    """Nobody hears."""
+
+
+class Spend(Protocol):
+    """How an interceptor that asks a model itself has the run pay for it; `cost` is in USD, None when not known."""
+
+    def __call__(self, usage: Usage, cost: float | None, /) -> None: ...
+
+
+def unpaid(_usage: Usage, _cost: float | None, /) -> None:
+    """Nobody pays."""
+
+
+class Mark(Protocol):
+    """How an interceptor marks a call's result, in `ToolResult.meta`: whatever becomes of the result on its way, and
+    whatever its own mode."""
+
+    def __call__(self, name: str, value: str, /) -> None: ...
+
+
+def unmarked(_name: str, _value: str, /) -> None:
+    """Nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Within what a model turn is made, or a call: `turn` counts from 1, `cost` is in USD and that of the run so far,
+    `depth` counts the runs above this one. `tainted` says that the run has read what nobody vouches for. `watched` says
+    that nothing will come of what the interceptor does: it need not wait, and nobody else should hear of it.
+    """
+
+    run: str
+    step: int
+    agent: str
+    session: SessionInfo
+    turn: int = 1
+    cost: float = 0.0
+    depth: int = 0
+    tainted: bool = False
+    watched: bool = False
+    decide: Decide = undecided
+    spend: Spend = unpaid
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What one tool call may know and do.
 
-    `deadline` is on the event loop's clock. `idempotency_key` is `run:step:call` and the same when the call is made
-    again. `attempt` counts from 1.
+    `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
+    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
     """
 
     run: str
@@ -90,4 +150,7 @@ class ToolContext:
     output: Output
     idempotency_key: str
     attempt: int = 1
+    within: RunContext | None = None
+    tool: ToolDefinition | None = None
+    mark: Mark = unmarked
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

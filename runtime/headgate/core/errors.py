@@ -8,6 +8,7 @@ and says whether trying again can help:
     ├── ProviderError        a model provider refused, failed or went silent
     ├── ToolError            a tool failed in a way that the model should read
     ├── EgressRefused        the egress guard refused an outbound address
+    ├── PolicyRefused        an interceptor refuses a call or a model turn
     ├── StoreError           the ledger could not commit or read
     └── RequestError         a caller asked for something that cannot be had
         ├── Unauthenticated
@@ -96,6 +97,15 @@ class EgressRefused(GatewayError):
     """An outbound address is neither public HTTPS nor named in `[egress] allow`."""
 
     default_code = "egress_refused"
+
+
+class PolicyRefused(GatewayError):
+    """An interceptor refuses a call or a model turn; `code` is the reason, the message is for model and client.
+
+    What comes of it is for the interceptor's `mode`: `enforce` refuses, `warn` and `audit` go on.
+    """
+
+    default_code = "policy_denied"
 
 
 class StoreError(GatewayError):

@@ -190,6 +190,19 @@ class InputRequested(Event, tag="input.requested"):
     expires_at: float
 
 
+class PolicyDecided(Event, tag="policy.decided"):
+    """An interceptor found something. `call_id` and `name` are empty for a model turn; with `mode` other than `enforce`
+    nothing came of it."""
+
+    policy: str
+    action: str
+    code: str
+    message: str
+    mode: str
+    call_id: str = ""
+    name: str = ""
+
+
 class Custom(Event, tag="custom"):
     """Something a tool said through `ctx.emit`; dialects pass it on as it is."""
 
@@ -240,6 +253,7 @@ AnyEvent = (
     | ApprovalRequested
     | ApprovalResolved
     | InputRequested
+    | PolicyDecided
     | Custom
     | RunCompleted
     | RunFailed

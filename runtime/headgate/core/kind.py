@@ -15,7 +15,8 @@ from typing import Any, Generic, Literal, TypeVar
 import httpx2
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from headgate.core.ports import Provider, SecretBackend, Tool
+from headgate.core.errors import ConfigError
+from headgate.core.ports import Interceptor, Model, Provider, SecretBackend, Tool
 
 Key = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
@@ -52,13 +53,18 @@ class Finding:
     file: str = ""
 
 
+def _no_model(reference: str) -> Model:
+    raise ConfigError(f"there is no model {reference!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Env:
     """What a kind may use to open an object.
 
     `read` gives the bytes of a file of the tree by its path from the root. `http` is the shared client behind the
     egress guard. `packages` are those that function tools may come from. `environ` is the process environment.
-    `scrub` removes every resolved secret from a text.
+    `scrub` removes every resolved secret from a text. `model` gives the model that one of `Kind.models` refers to;
+    raises `ConfigError` when there is none.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Env:
     packages: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     scrub: Callable[[str], str] = field(default=str, repr=False)
+    model: Callable[[str], Model] = field(default=_no_model, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +100,19 @@ def _no_files(_spec: Any) -> tuple[str, ...]:
     return ()
 
 
+def _no_models(_spec: Any) -> Mapping[Key, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S, B_co]):
     """One kind of a family.
 
     `open(spec, env)` is an async context manager: entering makes the object ready to use, leaving releases all that
     it holds. `check(spec, scope)` finds what the spec's own types cannot (it does no I/O but may import). `files(spec)`
-    names the files of the tree that the object reads when it is opened. `choose(spec, environ)` makes the kind an
-    alias: it answers the raw spec, `kind` included, of the kind that stands in for it.
+    names the files of the tree that the object reads when it is opened. `models(spec)` are the models that it asks by
+    itself, as agents name them, by the key of the spec where each stands; they must exist. `choose(spec, environ)`
+    makes the kind an alias: it answers the raw spec, `kind` included, of the kind that stands in for it.
     """
 
     name: str
@@ -109,6 +121,7 @@ class Kind(Generic[S, B_co]):
     open: Callable[[S, Env], AbstractAsyncContextManager[B_co]]
     check: Callable[[S, Scope], Iterable[Finding]] = _nothing_to_check
     files: Callable[[S], tuple[str, ...]] = _no_files
+    models: Callable[[S], Mapping[Key, str]] = _no_models
     choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
 
 
@@ -119,3 +132,4 @@ class Kinds:
     providers: Mapping[str, Kind[Any, Provider]]
     tools: Mapping[str, Kind[Any, Tool]]
     secrets: Mapping[str, Kind[Any, SecretBackend]] = field(default_factory=dict)
+    interceptors: Mapping[str, Kind[Any, Interceptor]] = field(default_factory=dict)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from headgate.core.context import ToolContext
+from headgate.core.context import RunContext, ToolContext
 from headgate.core.messages import ErrorInfo, Message, StopReason, ToolCall, ToolResult, Usage
 
 
@@ -86,7 +86,8 @@ class TurnDone(msgspec.Struct, frozen=True):
     """The turn is whole: always the last event of a stream, and exactly once.
 
     `cut` is true when the provider stopped in the middle of a tool call, whose arguments cannot be trusted then.
-    `cost` is in USD, None when the model has no known price.
+    `cost` is in USD, None when the model has no known price. `replaced` says that an interceptor speaks in the
+    model's place.
     """
 
     message: Message
@@ -95,6 +96,7 @@ class TurnDone(msgspec.Struct, frozen=True):
     model: str
     cost: float | None = None
     cut: bool = False
+    replaced: bool = False
 
 
 ModelEvent = TextChunk | ThinkingChunk | Restarted | TurnDone
@@ -153,18 +155,36 @@ class ClientTool(Tool, Protocol):
 
 
 ModelNext = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
+ModelCall = Callable[[RunContext, ModelRequest], AsyncIterator[ModelEvent]]
 ToolNext = Callable[[ToolCall, ToolContext], Awaitable[ToolResult]]
+Streams = Literal["pass", "window", "whole"]
 
 
 class Interceptor(Protocol):
-    """Stands around every provider turn and every tool call (D12); folded once per snapshot, outermost first."""
+    """Stands around model turns and tool calls (D12); folded once per snapshot, outermost first.
 
-    def around_model(self, request: ModelRequest, call_next: ModelNext, /) -> AsyncIterator[ModelEvent]:
-        """Wraps one provider turn."""
+    Refusing is raising `PolicyRefused`. What is passed to `call_next` and what is returned may differ from what came.
+    """
+
+    @property
+    def touches(self) -> frozenset[Literal["model", "tool"]]:
+        """Around what it stands at all."""
         ...
 
-    async def around_tool(self, call: ToolCall, ctx: ToolContext, call_next: ToolNext, /) -> ToolResult:
-        """Wraps one tool call."""
+    @property
+    def streams(self) -> Streams:
+        """What of a turn it holds back: nothing, a window of text, or all of it until the turn is whole. A refusal of
+        one that does not hold back everything comes after text was told, which is void then."""
+        ...
+
+    def around_model(
+        self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
+    ) -> AsyncIterator[ModelEvent]:
+        """Wraps one model turn."""
+        ...
+
+    async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
+        """Wraps one tool call, whose arguments are valid."""
         ...
 
 

@@ -7,9 +7,10 @@ position and a stable code.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 NAME = r"^[a-z0-9](?:[a-z0-9-]|_(?!_)){0,63}$"
@@ -26,6 +27,11 @@ PATIENCE = rf"^(?!0+(\.0+)?[a-z]){DURATION[1:]}"
 DURATIONS = (DURATION, PATIENCE)
 """Both patterns of durations."""
 
+RATE = r"^[1-9]\d{0,8}/(s|min|h|d)$"
+"""The pattern of rates in JSON Schema."""
+
+_RATE = re.compile(r"(\d{1,9})/(s|min|h|d)")
+_PERIODS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)?")
@@ -70,6 +76,28 @@ def size_text(value: int) -> str:
     return f"{value}B"
 
 
+@dataclass(frozen=True, slots=True)
+class RateValue:
+    """So many of something in so many seconds."""
+
+    count: int
+    seconds: float
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def rate(value: Any) -> RateValue:
+    """The rate of a text such as `60/min`."""
+    if isinstance(value, RateValue):
+        return value
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not int(match[1]):
+        raise PydanticCustomError("rate", "{value} is not a rate; write 10/s, 60/min, 500/h or 1000/d", _shown(value))
+    return RateValue(int(match[1]), _PERIODS[match[2]], str(value))
+
+
 def _shown(value: Any) -> dict[str, str]:
     return {"value": repr(value)}
 
@@ -95,6 +123,13 @@ Size = Annotated[
     WithJsonSchema({"type": "string", "pattern": SIZE, "examples": ["512KiB", "20MiB"]}),
 ]
 """Bytes; written as a size."""
+
+Rate = Annotated[
+    RateValue,
+    PlainValidator(rate),
+    WithJsonSchema({"type": "string", "pattern": RATE, "examples": ["60/min"]}),
+]
+"""So many in so much time; written as a rate."""
 
 Name = Annotated[str, Field(pattern=NAME)]
 """The name of a manifest object."""

@@ -11,23 +11,26 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from headgate.compile.fold import bind
 from headgate.compile.plan import AgentPlan, BoundTool
-from headgate.core.context import SessionInfo, ToolContext
+from headgate.core.context import Action, Mode, RunContext, SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
-from headgate.core.events import Custom, Event, ToolOutput
+from headgate.core.events import Custom, Event, PolicyDecided, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
+from headgate.engine.decisions import Decisions
 from headgate.engine.hygiene import clean, cut, payload, wash
 from headgate.engine.questions import Questions, unknown
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
+from headgate.engine.taint import Taint
 from headgate.engine.turn import CallState
 from headgate.manifest.diagnostics import suggest
 from headgate.stores.waits import WaitRecord
@@ -50,7 +53,8 @@ _CHUNK_BYTES = 4096
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool; of a
-    result that is larger than `output_limit` bytes, `spill` keeps the whole."""
+    result that is larger than `output_limit` bytes, `spill` keeps the whole. `taint` is what the run's transcript says
+    of it, `decisions` counts what interceptors decide."""
 
     plan: AgentPlan
     session: SessionInfo
@@ -60,6 +64,8 @@ class Dispatch:
     withdrawn: Callable[[str], str | None]
     output_limit: int
     spill: Spill
+    taint: Taint = field(default_factory=Taint)
+    decisions: Decisions = field(default_factory=Decisions)
 
     @property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -84,7 +90,7 @@ class Dispatch:
         asked = await self._asked(call, tool, state)
         if isinstance(asked, WaitRecord):
             return asked
-        result = asked or await self._run(tool, call, state)
+        result = asked or await self._made(tool, call, state)
         return await self._fitted(call, wash(result, self.scrub, self.output_limit))
 
     async def _asked(self, call: ToolCall, tool: BoundTool, state: CallState) -> ToolResult | WaitRecord | None:
@@ -124,14 +130,19 @@ class Dispatch:
         reason = self.withdrawn(call.name)
         return failed("withdrawn", reason, status="denied") if reason else None
 
-    async def _run(self, tool: BoundTool, call: ToolCall, state: CallState) -> ToolResult:
+    async def _made(self, tool: BoundTool, call: ToolCall, state: CallState) -> ToolResult:
+        """The result with what interceptors marked it with; a failed one is marked too."""
+        voice = _Voice(self.recorder, call, state.step, self.scrub)
+        result = await self._run(tool, call, state, voice)
+        return replace(result, meta={**result.meta, **voice.marks}) if voice.marks else result
+
+    async def _run(self, tool: BoundTool, call: ToolCall, state: CallState, voice: _Voice) -> ToolResult:
         """Supervised boundary: a tool's unexpected failure becomes a result, and its traceback goes to the log."""
         deadline = asyncio.get_running_loop().time() + tool.timeout
-        voice = _Voice(self.recorder, call, state.step, self.scrub)
         clock = asyncio.timeout_at(deadline)
         try:
             async with clock:
-                return await tool.call(call, self._context(call, state, deadline, voice))
+                return await tool.call(call, self._context(tool, call, state, deadline, voice))
         except TimeoutError:
             if not clock.expired():
                 return failed("tool_error", f"{call.name} failed with TimeoutError")
@@ -145,7 +156,17 @@ class Dispatch:
         finally:
             voice.closed = True
 
-    def _context(self, call: ToolCall, state: CallState, deadline: float, voice: _Voice) -> ToolContext:
+    def within(self, step: int, call: ToolCall | None = None) -> RunContext:
+        """What interceptors may know of a model turn, or of a call."""
+        turn, verdicts = self.recorder.turns + (call is None), _Verdicts(self.recorder, self.decisions, step, call)
+        return RunContext(
+            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session, turn=turn,
+            cost=self.recorder.cost, tainted=bool(self.taint), decide=verdicts, spend=self.recorder.spend,
+        )  # fmt: skip
+
+    def _context(
+        self, tool: BoundTool, call: ToolCall, state: CallState, deadline: float, voice: _Voice
+    ) -> ToolContext:
         return ToolContext(
             run=self.recorder.run_id,
             step=state.step,
@@ -157,7 +178,29 @@ class Dispatch:
             output=voice.output,
             idempotency_key=f"{self.recorder.run_id}:{state.step}",
             attempt=state.attempt,
+            within=self.within(state.step, call),
+            tool=tool.definition,
+            mark=voice.marks.__setitem__,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdicts:
+    """Counts and tells what interceptors decide; what is only counted is told to nobody who follows the run."""
+
+    recorder: Recorder
+    decisions: Decisions
+    step: int
+    call: ToolCall | None
+
+    def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None:
+        self.decisions.count(policy, action, mode)
+        if mode != "audit":
+            call_id, name = (self.call.id, self.call.name) if self.call else ("", "")
+            event = PolicyDecided(
+                policy=policy, action=action, code=code, message=message, mode=mode, call_id=call_id, name=name
+            )
+            self.recorder.emit(event, self.step)
 
 
 class _Voice:
@@ -167,6 +210,7 @@ class _Voice:
         self._recorder, self._call, self._step, self._scrub = recorder, call, step, scrub
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._told = self._seq = 0
+        self.marks: dict[str, str] = {}
         self.closed = False
 
     def emit(self, kind: str, /, **data: Any) -> None:

@@ -64,6 +64,7 @@ class Host:
         self.draining = False
         self.poke: Callable[[], None] = _nobody
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
+        self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -209,8 +210,6 @@ class Host:
     @property
     def _streams_per_key(self) -> int:
         return self.snapshot.gateway.server.limits.streams_per_key
-
-    # -- one edit ----------------------------------------------------------------------------------------------------
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""

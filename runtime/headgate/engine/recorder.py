@@ -95,13 +95,15 @@ class Recorder:
         """Forgets what was said in the turn that is being made again."""
         self._deltas.clear()
 
+    def spend(self, usage: Usage, cost: float | None) -> None:
+        """The run pays for tokens, of its own turns or not; kept with the next step."""
+        self.usage += usage
+        self.cost += cost or 0.0
+
     async def keep(self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int]) -> None:
-        """Carries out one transaction of the run, even when cancelled meanwhile, and then tells the events; each comes
-        with its step."""
+        """Carries out one transaction, even when cancelled meanwhile, and then tells its events, each with its step."""
         if await self._teller.keep(work, *events):
             raise asyncio.CancelledError
-
-    # -- steps -------------------------------------------------------------------------------------------------------
 
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
         """Keeps a new run; returns whether the caller was cancelled meanwhile."""
@@ -118,8 +120,7 @@ class Recorder:
         if began is None:
             raise RuntimeError("no model turn has begun")
         self.turns += 1
-        self.usage += done.usage
-        self.cost += done.cost or 0.0
+        self.spend(done.usage, done.cost)
         record = StepRecord(
             n=began.step, kind="model", name=done.model, started_at=began.started, ended_at=self.now(),
             usage=done.usage, cost=done.cost or 0.0, status="error" if done.cut else "ok",

@@ -53,6 +53,7 @@ class AgentRunner:
         taken = {call.id for message in messages for call in message.calls}
         calls = Calls(self.plan, self.dispatch, self.recorder, self.bell)
         while True:
+            self.dispatch.taint.read(messages)
             if await self._limited(start.turn):
                 return "ended"
             if self.bell.leaving:
@@ -97,7 +98,8 @@ class AgentRunner:
         return await self._turn(messages, step)
 
     async def _turn(self, messages: tuple[Message, ...], step: int) -> TurnDone:
-        async with aclosing(self.choice.stream(self._request(messages))) as events:  # type: ignore[type-var]
+        within, request = self.dispatch.within(step), self._request(messages)
+        async with aclosing(self.choice.stream(within, request)) as events:  # type: ignore[type-var]
             async for event in events:
                 if type(event) is TextChunk:  # the hot path: a class pattern costs several times as much
                     self.recorder.say(event.text, step)
@@ -150,10 +152,10 @@ class AgentRunner:
     def _blind(self, done: TurnDone) -> ErrorInfo | None:
         """Why a budget cannot be kept after this turn, if it cannot: a turn always takes tokens."""
         spec = self.plan.spec
-        if spec.budget_usd is not None and done.cost is None:
+        if spec.budget_usd is not None and done.cost is None and not done.replaced:
             reason = f"budget_usd cannot be kept: {done.model} has no price; add it to the provider's prices"
             return ErrorInfo("price_unknown", reason)
-        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total:
+        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total and not done.replaced:
             return ErrorInfo("usage_unknown", f"no budget can be kept: {done.model} does not say what it used")
         return None
 

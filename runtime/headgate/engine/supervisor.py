@@ -16,6 +16,7 @@ from headgate.core.context import SessionInfo
 from headgate.core.errors import GatewayError, StoreError
 from headgate.core.events import Pending, RunState, RunWaiting
 from headgate.core.messages import ErrorInfo
+from headgate.engine.decisions import Decisions
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
@@ -45,6 +46,7 @@ class Supervisor:
         self._ledger = ledger
         self._folder = folder
         self._withdrawn = withdrawn
+        self.decisions = Decisions()
 
     async def conduct(self, run: Run, recorder: Recorder, start: Start) -> After:
         """Supervised boundary: whatever happens in a run, it ends with exactly one terminal event, or goes on later."""
@@ -98,7 +100,7 @@ class Supervisor:
         questions = Questions(run.plan, session, self._ledger, recorder)
         dispatch = Dispatch(
             run.plan, session, recorder, questions, snapshot.scrub, partial(self._withdrawn, run),
-            snapshot.gateway.limits.tool_output, spill,
+            snapshot.gateway.limits.tool_output, spill, decisions=self.decisions,
         )  # fmt: skip
         system = run.plan.prompt.render(_scope(run, session))
         return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id, run.bell)

@@ -39,6 +39,8 @@ CODES: dict[str, str] = {
     "HG1302": "A template names a path that does not exist there.",
     "HG1303": "A JMESPath expression is not well-formed.",
     "HG1304": "A JMESPath expression names what no answer of the tests has.",
+    "HG1305": "A CEL expression is not well-formed.",
+    "HG1306": "A CEL expression names what is not there, or mixes types that do not fit.",
     "HG1401": "A value exceeds a limit, or loosens what an outer layer decided.",
     "HG1402": "An object is well-formed but cannot be opened.",
     "HG1403": "A change takes effect only after a restart.",

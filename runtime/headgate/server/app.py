@@ -44,6 +44,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     status.live,
     status.ready,
     status.status,
+    status.policies,
     agents.list_agents,
     agents.get_agent,
     invoke.invoke,

@@ -13,6 +13,7 @@ from headgate.core.events import (
     Custom,
     Event,
     InputRequested,
+    PolicyDecided,
     RunCancelled,
     RunCompleted,
     RunFailed,
@@ -154,6 +155,19 @@ def _tool_complete(event: ToolCompleted) -> bytes:
     )
 
 
+def _decided(event: PolicyDecided) -> bytes:
+    if not event.call_id or event.action == "change":
+        return b""
+    return frame(
+        "interceptor_decision",
+        tool_call_id=event.call_id,
+        tool_name=event.name,
+        action="deny" if event.mode == "enforce" else "warn",
+        code=event.code,
+        message=event.message,
+    )
+
+
 def _custom(event: Custom) -> bytes:
     members = {key: value for key, value in event.data.items() if key != "type"}
     return frame(event.kind, **members)
@@ -203,6 +217,7 @@ _ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
     ToolStarted: _tool_start,
     ToolOutput: _tool_output,
     ToolCompleted: _tool_complete,
+    PolicyDecided: _decided,
     Custom: _custom,
     RunCompleted: _completed,
     RunFailed: _failed,

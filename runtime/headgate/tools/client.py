@@ -13,7 +13,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ToolError
 from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Text, ToolResult, failed
-from headgate.core.ports import Annotations, ToolDefinition
+from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import Patience
 from headgate.expressions.values import NotJsonError, TooLargeError, json_size
 from headgate.tools.common import ToolSpec
@@ -71,7 +71,7 @@ class FrontEndTool:
     def __init__(self, spec: ClientSpec, env: Env) -> None:
         self._spec = spec
         self._env = env
-        marks = spec.annotations.over(Annotations())
+        marks = spec.behaviour
         schema = spec.input_schema
         self.definition = ToolDefinition(env.name, spec.description, schema, marks, kind="client", location="client")
         self.timeout = spec.expires

@@ -77,6 +77,11 @@ class ToolSpec(Spec):
         return self.input or {"type": "object", "properties": {}, "additionalProperties": False}
 
     @property
+    def behaviour(self) -> Annotations:
+        """The annotations of the tool, as they are stated or by default."""
+        return self.annotations.over(Annotations())
+
+    @property
     def seconds(self) -> float:
         """How long one call may take."""
         return DEFAULT_TIMEOUT if self.timeout is None else self.timeout

@@ -14,7 +14,8 @@ from headgate.compile.checks.agents import (
 )
 from headgate.compile.checks.approvals import check_named_policies, check_policies
 from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_retention, check_store
-from headgate.compile.checks.models import check_fallback_cycles, check_models
+from headgate.compile.checks.interceptors import check_covered, check_interceptors
+from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
@@ -29,6 +30,7 @@ CHECKS: tuple[Rule, ...] = (
     check_default_agent,
     check_agents_exist,
     check_models,
+    check_asked_models,
     check_fallback_cycles,
     check_agent_tools,
     check_profiles,
@@ -43,8 +45,9 @@ CHECKS: tuple[Rule, ...] = (
     check_retention,
     check_policies,
     check_named_policies,
+    check_interceptors,
 )
 """Every rule. A new one is a function and its name here."""
 
-LATER: tuple[Rule, ...] = (check_unused, check_policies_named, check_seen)
+LATER: tuple[Rule, ...] = (check_unused, check_policies_named, check_covered, check_seen)
 """Rules that judge only a tree without errors."""

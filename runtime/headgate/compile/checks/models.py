@@ -30,6 +30,16 @@ def check_models(draft: Draft) -> Located:
             yield from agent.site.diagnose(finding)
 
 
+def check_asked_models(draft: Draft) -> Located:
+    """Objects that ask models by themselves name models that exist."""
+    if draft.gateway is None or not (draft.knows("providers") and draft.knows("models")):
+        return
+    for item in (*draft.tools.values(), *draft.interceptors.values()):
+        for key, reference in item.models.items():
+            for finding in _reference(draft, reference, (*item.site.key, *key)):
+                yield from item.site.diagnose(finding)
+
+
 def _agent_models(draft: Draft, agent: AgentSource) -> Iterator[Finding]:
     if agent.spec is None:
         return

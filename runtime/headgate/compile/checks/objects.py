@@ -21,7 +21,12 @@ _CANNOT_OPEN = "HG1402"
 def check_kinds(draft: Draft) -> Located:
     """What each kind knows to be wrong with its own objects."""
     packages = draft.gateway.functions.packages if draft.gateway else ()
-    for item in (*draft.providers.values(), *draft.tools.values(), *draft.backends.values()):
+    for item in (
+        *draft.providers.values(),
+        *draft.tools.values(),
+        *draft.interceptors.values(),
+        *draft.backends.values(),
+    ):
         if item.kind is None or item.spec is None or (item.name, item.fingerprint, packages) in draft.sound:
             continue
         bodies = {path: draft.documents[path].body for path in item.files if path in draft.documents}

@@ -69,12 +69,14 @@ def _included(draft: Draft) -> set[str]:
 
 
 def _named_models(draft: Draft) -> dict[str, set[str]]:
-    """The aliases and the providers that agents, aliases and fallbacks name; no name at all stands for the default."""
+    """The aliases and the providers that something names; an agent that names none means the default."""
     aliases = draft.gateway.models if draft.gateway else {}
     if _hidden(draft, "model", "fallback") or not (draft.knows("models") and draft.knows("providers")):
         return {}
     references: list[str | None] = [each for spec in _specs(draft) for each in (spec.model, *spec.fallback)]
     references += [name for item in draft.providers.values() for name in getattr(item.spec, "fallback", ())]
+    asking = (*draft.tools.values(), *draft.interceptors.values())
+    references += [reference for item in asking for reference in item.models.values()]
     named = {each for each in references if each is not None}
     if None in references:
         named |= set(aliases) if len(aliases) == 1 else {"default"}

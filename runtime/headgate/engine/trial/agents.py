@@ -11,7 +11,7 @@ from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.fold import fold_agents
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.trials import AgentTest
-from headgate.core.context import Principal
+from headgate.core.context import Principal, RunContext
 from headgate.core.errors import RequestError
 from headgate.core.glob import matching
 from headgate.core.messages import Message, Text
@@ -100,9 +100,9 @@ class _Trial:
     def _overheard(self, choice: ModelChoice) -> ModelChoice:
         """The choice, whose prompts are kept."""
 
-        def stream(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        def stream(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
             self.prompts.append(request.system)
-            return choice.stream(request)
+            return choice.stream(ctx, request)
 
         return ModelChoice(choice.model, stream, choice.demo)
 

@@ -15,7 +15,7 @@ from headgate.compile.fold import bind
 from headgate.compile.plan import AgentPlan, ModelChoice
 from headgate.compile.prompt import Prompt
 from headgate.compile.specs import Agent
-from headgate.core.context import SessionInfo
+from headgate.core.context import RunContext, SessionInfo
 from headgate.core.errors import ProviderError
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ClientTool, ModelEvent, ModelRequest, Tool
@@ -118,7 +118,7 @@ def _plan(tool: Tool) -> AgentPlan:
     return AgentPlan("test", spec, Prompt(()), choice, {}, {tool.definition.name: bind(tool)})
 
 
-def _no_model(_request: ModelRequest) -> AsyncIterator[ModelEvent]:
+def _no_model(_ctx: RunContext, _request: ModelRequest) -> AsyncIterator[ModelEvent]:
     raise ProviderError("a test of a tool has no model")
 
 

@@ -14,7 +14,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
 from headgate.core.kind import Env, Scope
 from headgate.core.messages import ErrorInfo, Text, ToolResult
-from headgate.core.ports import Annotations, ToolDefinition
+from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import size_text
 from headgate.tools.command.checks import check
 from headgate.tools.command.invocation import Invocation, Recipe, prepare
@@ -51,7 +51,7 @@ class CommandTool:
         self._recipe = recipe
         self._program = program
         self._running: dict[asyncio.Task[int], Program] = {}
-        behaviour = spec.annotations.over(Annotations())
+        behaviour = spec.behaviour
         self.definition = ToolDefinition(env.name, spec.description, spec.input_schema, behaviour, kind="command")
         self.timeout = spec.seconds
 

@@ -1,0 +1,120 @@
+"""One interceptor as a snapshot applies it: to which agents and tools, under which condition, and how strictly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from headgate.compile import applied_calls, applied_turns
+from headgate.compile.plan import Violations
+from headgate.core.context import Action, Mode, RunContext, ToolContext
+from headgate.core.errors import GatewayError
+from headgate.core.glob import covers
+from headgate.core.messages import ToolCall, ToolResult
+from headgate.core.ports import (
+    Annotations,
+    Interceptor,
+    ModelCall,
+    ModelEvent,
+    ModelNext,
+    ModelRequest,
+    ToolDefinition,
+    ToolNext,
+)
+from headgate.expressions.activation import Activation, Facts
+from headgate.expressions.condition import Condition, ConditionError
+
+_TURN = ToolDefinition("", "", {}, Annotations(read_only=True, destructive=False, idempotent=True, open_world=False))
+"""What conditions see as `tool` when they are asked about a model turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The interceptor `name` of `gateway.toml`."""
+
+    name: str
+    interceptor: Interceptor
+    tools: tuple[str, ...]
+    agents: tuple[str, ...]
+    when: Condition | None
+    mode: Mode
+
+    def for_agent(self, agent: str) -> bool:
+        """Whether it is for this agent."""
+        return any(covers(pattern, agent) for pattern in self.agents)
+
+    def for_tool(self, tool: str) -> bool:
+        """Whether it stands around calls of this tool."""
+        return "tool" in self.interceptor.touches and any(covers(pattern, tool) for pattern in self.tools)
+
+    @property
+    def for_models(self) -> bool:
+        """Whether it stands around model turns."""
+        return "model" in self.interceptor.touches
+
+    def around_tool(self, definition: ToolDefinition, inner: ToolNext, violations: Violations) -> ToolNext:
+        """The call behind this interceptor; arguments that it changes are checked again."""
+
+        async def call(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
+            within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
+            if not self._holds(definition, wanted.args or {}, within):
+                return await inner(wanted, ctx)
+            say = partial(self._say, within)
+            if self.mode == "enforce":
+                return await applied_calls.enforced(self.interceptor, wanted, ctx, applied_calls.Inner(
+                    wanted, inner, violations), say)  # fmt: skip
+            found, result = await applied_calls.watched(self.interceptor, wanted, ctx, within, inner, say)
+            return applied_calls.warned(result, self.name, found) if found and self.mode == "warn" else result
+
+        return call
+
+    def around_model(self, inner: ModelCall) -> ModelCall:
+        """The turn behind this interceptor."""
+        around = applied_turns.enforced if self.mode == "enforce" else applied_turns.watched
+
+        def turn(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+            if not self._holds(_TURN, {}, ctx):
+                return inner(ctx, request)
+            return around(self.interceptor, ctx, request, inner, partial(self._say, ctx))
+
+        return turn
+
+    def _holds(self, tool: ToolDefinition, args: dict[str, Any], within: RunContext) -> bool:
+        """Whether the interceptor applies; a condition that has no answer counts as one that is true."""
+        if self.when is None:
+            return True
+        facts = Facts(
+            tool=tool, args=args, agent=within.agent, session=within.session, now=datetime.now(UTC), turn=within.turn,
+            cost_usd=within.cost, depth=within.depth, tainted=within.tainted,
+        )  # fmt: skip
+        try:
+            return self.when.holds(Activation.of(facts))
+        except ConditionError:
+            return True
+
+    def _say(self, within: RunContext, action: Action, found: GatewayError) -> None:
+        within.decide(self.name, action, found.code, found.message, mode=self.mode)
+
+
+def model_chain(applied: Sequence[Applied], model: ModelCall) -> ModelCall:
+    """`model` behind every interceptor, the first of them outermost."""
+    for each in reversed(applied):
+        model = each.around_model(model)
+    return model
+
+
+def tool_chain(
+    applied: Sequence[Applied], definition: ToolDefinition, tool: ToolNext, violations: Violations
+) -> ToolNext:
+    """`tool` behind every interceptor, the first of them outermost."""
+    for each in reversed(applied):
+        tool = each.around_tool(definition, tool, violations)
+    return tool
+
+
+def plain(stream: ModelNext) -> ModelCall:
+    """A model that knows nothing of who asks."""
+    return lambda _ctx, request: stream(request)

@@ -1,0 +1,97 @@
+"""Rules of interceptors: what they are for exists, and their conditions fit the tool that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from headgate.compile.decode import finding_of, touches
+from headgate.compile.draft import AgentSource, Draft, Item
+from headgate.compile.naming import check_names
+from headgate.core.glob import is_glob, matching
+from headgate.core.kind import Finding, Key
+from headgate.expressions.cel_types import Declarations
+from headgate.interceptors.common import InterceptorSpec
+from headgate.manifest.diagnostics import Diagnostic
+from headgate.tools.common import ToolSpec
+
+Located = Iterator[Diagnostic]
+
+TABLE = "interceptors"
+
+
+def check_interceptors(draft: Draft) -> Located:
+    """Tools and agents of interceptors exist, and conditions are of the types of the tool that they are about."""
+    for item in draft.interceptors.values():
+        if isinstance(item.spec, InterceptorSpec):
+            for finding in _findings(draft, item, item.spec):
+                if not touches(item.site.silent, finding.key):
+                    yield item.site.locate(finding)
+
+
+def _findings(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Finding]:
+    tools = [(key, "tool", draft.tool_names) for key in spec.naming_tools]
+    for key, noun, known in (*tools, ("agents", "agent", draft.agent_names)):
+        globs = getattr(spec, key) or ()
+        yield from check_names(noun, () if globs == ("*",) else globs, known, (*item.site.key, key))
+    if spec.when is not None:
+        try:
+            spec.when.within(Declarations(args=_arguments(draft, spec)))
+        except PydanticCustomError as error:
+            yield finding_of(error, (*item.site.key, "when"))
+
+
+def _arguments(draft: Draft, spec: InterceptorSpec) -> Mapping[str, Any] | None:
+    """The input schema, if the interceptor is about calls of just one tool that states it."""
+    if len(spec.tools) != 1 or is_glob(spec.tools[0]) or "model" in spec.touches:
+        return None
+    item = draft.tools.get(spec.tools[0])
+    return item.spec.input if item is not None and isinstance(item.spec, ToolSpec) else None
+
+
+def check_covered(draft: Draft) -> Located:
+    """Every interceptor stands around something, and the kind does something about the tools that it covers."""
+    if any(touches(agent.site.silent, ("tools",)) for agent in draft.agents.values()):
+        return
+    for item in draft.interceptors.values():
+        if isinstance(item.spec, InterceptorSpec) and not any(map(item.site.silent.__contains__, _scope(item))):
+            for finding in _idle(draft, item, item.spec):
+                yield from item.site.diagnose(finding)
+
+
+def _scope(item: Item) -> tuple[Key, Key]:
+    return (*item.site.key, "tools"), (*item.site.key, "agents")
+
+
+def _idle(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Finding]:
+    tools, agents = reach(draft, spec)
+    if not agents or not (tools or "model" in spec.touches):
+        message = f"interceptor {item.name!r} stands around nothing: no agent that it is for has a tool that it covers"
+        yield Finding(item.site.key, "HG1206", message, "correct its tools or agents, or remove it", severity="warning")
+        return
+    passed = [name for name in tools if not spec.handles(draft.tools[name].spec.behaviour)]
+    if passed:
+        message = f"interceptor {item.name!r} lets every call of {', '.join(passed)} pass: {spec.only}"
+        hint = "leave them out, or state their annotations: if they are"
+        yield Finding(_blamed(item), "HG1206", message, hint, severity="warning")
+
+
+def _blamed(item: Item) -> Key:
+    """The key that says which tools it covers; the table where none does."""
+    key = (*item.site.key, "tools")
+    return key if "tools" in item.spec.model_fields_set else item.site.key
+
+
+def reach(draft: Draft, spec: InterceptorSpec) -> tuple[list[str], list[str]]:
+    """The tools and the agents that an interceptor stands around; the tools are those that such an agent has."""
+    agents = matching(spec.agents, draft.agents)
+    offered = {name for each in agents for name in offers(draft, draft.agents[each])}
+    return matching(spec.tools, sorted(offered)) if "tool" in spec.touches else [], agents
+
+
+def offers(draft: Draft, agent: AgentSource) -> list[str]:
+    """The tools of an agent that can be read."""
+    known = {name: item for name, item in draft.tools.items() if isinstance(item.spec, ToolSpec)}
+    return matching(agent.spec.tools, known) if agent.spec is not None else []
