@@ -69,6 +69,7 @@ def pages() -> dict[str, str]:
         "reference/tool.md": _family("tools/*.yaml", TOOL, tool, "tool"),
         "reference/providers.md": _family("[providers.NAME]", PROVIDERS, gateway, "provider"),
         "reference/secrets.md": _family("[secrets.NAME]", SECRETS, gateway, "secret"),
+        "reference/interceptors.md": _family("[interceptors.NAME]", INTERCEPTORS, gateway, "interceptor"),
         "reference/tool-errors.md": _page("Reference: failed tool calls", f"{ERRORS}\n\n{_errors()}"),
         "diagnostics.md": _diagnostics(),
     }
@@ -77,7 +78,8 @@ def pages() -> dict[str, str]:
 GATEWAY = """\
 Every key of `gateway.toml`. Keys marked *restart* take effect when the process starts again; all others take effect
 with the next revision, and those marked *subsystem* open every object anew that depends on them. The keys of a provider
-are on [a page of their own](providers.md), and so are those of a [secret back-end](secrets.md)."""
+are on [a page of their own](providers.md), and so are those of a [secret back-end](secrets.md) and of an
+[interceptor](interceptors.md)."""
 AGENT = """\
 Every key of the frontmatter of an agent, which is the part of `agents/NAME.md` between the two `---` lines. The
 Markdown below it is the prompt. The guide is [agents.md](../agents.md)."""
@@ -88,6 +90,9 @@ Every key of a tool, by kind. The file name is the tool's name. The guides are [
 PROVIDERS = """\
 Every key of a provider, by kind. A provider is a table `[providers.NAME]` of `gateway.toml`. The guide is
 [providers.md](../providers.md)."""
+INTERCEPTORS = """\
+Every key of an interceptor in `gateway.toml`, kind by kind. The guide is [interceptors.md](../interceptors.md)."""
+
 SECRETS = """\
 Every key of a secret back-end, by kind. A back-end is a table `[secrets.NAME]` of `gateway.toml`, and what it holds is
 referred to as `${secret:NAME/path#key}`. The guide is [secrets.md](../secrets.md)."""

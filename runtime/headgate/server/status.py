@@ -17,7 +17,6 @@ from headgate.server.edge import Edge
 from headgate.server.wire import answer
 
 READERS = ("chat", "status:read", "admin:status")
-JUDGES = ("policies:read", "admin:policies")
 
 
 @get("/health/live", tags=["health"], summary="Whether the process answers")
@@ -42,14 +41,6 @@ async def ready(edge: NamedDependency[Edge]) -> ASGIResponse:
 async def status(edge: NamedDependency[Edge]) -> ASGIResponse:
     """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
     return answer(_status(edge) | {"waiting": await _waiting(edge)}, headers={"etag": etag(edge)})
-
-
-@get(
-    "/v1/policies", guards=[require_scope], opt={"scopes": JUDGES}, tags=["status"], summary="What interceptors decided"
-)
-async def policies(edge: NamedDependency[Edge]) -> ASGIResponse:
-    """The interceptors of the live revision in their order, and how often each decided what since the process began."""
-    return answer(_policies(edge))
 
 
 @get("/openapi.json", include_in_schema=False)
@@ -92,11 +83,3 @@ def _status(edge: Edge) -> dict[str, Any]:
         "runs": len(edge.host.runs),
         "uptime_s": round(time.time() - edge.started, 3),
     }
-
-
-def _policies(edge: Edge) -> dict[str, Any]:
-    tables = edge.snapshot.gateway.interceptors
-    declared = [
-        {"name": name, "kind": each.get("kind"), "mode": each.get("mode", "enforce")} for name, each in tables.items()
-    ]
-    return {"interceptors": declared, "decisions": edge.host.decisions.shown()}

@@ -7,7 +7,7 @@ from typing import get_args
 
 from headgate.cli.render.screen import Plain
 from headgate.cli.render.scribe import _TELLERS, Scribe
-from headgate.core.events import AnyEvent, Custom, ThinkingDelta, ToolCompleted, ToolOutput
+from headgate.core.events import AnyEvent, Custom, PolicyDecided, ThinkingDelta, ToolCompleted, ToolOutput
 from headgate.core.messages import ToolResult
 
 
@@ -16,7 +16,7 @@ def test_every_event() -> None:
     assert set(get_args(AnyEvent)) == set(_TELLERS)
 
 
-def shown(*events: ToolOutput | Custom | ToolCompleted | ThinkingDelta) -> str:
+def shown(*events: ToolOutput | Custom | PolicyDecided | ToolCompleted | ThinkingDelta) -> str:
     """What these events are among the lines about a run."""
     out, err = io.StringIO(), io.StringIO()
     scribe = Scribe(Plain(out, err), thinking=True)
@@ -34,6 +34,12 @@ def test_output() -> None:
 def test_custom() -> None:
     """What a tool tells is shown with its kind and data."""
     assert shown(Custom(call_id="c", name="t", kind="progress", data={"done": 1})) == '  progress {"done":1}\n'
+
+
+def test_decided() -> None:
+    """What an interceptor found is shown with the tool, its name and its reason."""
+    event = PolicyDecided(policy="slow-down", action="deny", code="rate_limited", message="wait", mode="warn", name="t")
+    assert shown(event) == "⚑ t: slow-down (only a warning): wait\n"
 
 
 def test_thinking_before_a_call() -> None:

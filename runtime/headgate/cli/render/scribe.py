@@ -16,6 +16,7 @@ from headgate.core.events import (
     Event,
     InputRequested,
     MessageCompleted,
+    PolicyDecided,
     RunCancelled,
     RunCompleted,
     RunEnd,
@@ -133,6 +134,10 @@ class Scribe:
             self.screen.line("↻ the run goes on from its last step", "yellow")
         self._wait()
 
+    def decided(self, event: PolicyDecided) -> None:
+        """What an interceptor found."""
+        self.screen.line(f"⚑ {words.decided(event)}", "yellow")
+
     def custom(self, event: Custom) -> None:
         """What a tool told."""
         self.screen.line(f"  {words.custom(event)}", "dim")
@@ -165,6 +170,7 @@ _TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     InputRequested: Scribe.input,
     RunWaiting: Scribe.park,
     RunResumed: Scribe.resume,
+    PolicyDecided: Scribe.decided,
     Custom: Scribe.custom,
     RunCompleted: Scribe.end,
     RunFailed: Scribe.end,

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from headgate.core.errors import ConfigError, GatewayError
-from headgate.core.events import AttemptStarted, Custom, RunCancelled, RunEnd, RunFailed, ToolCompleted, ToolStarted
+from headgate.core.events import (
+    AttemptStarted,
+    Custom,
+    PolicyDecided,
+    RunCancelled,
+    RunEnd,
+    RunFailed,
+    ToolCompleted,
+    ToolStarted,
+)
 from headgate.core.messages import Usage
 
 _ARGS, _RESULT, _OUTPUT = 160, 160, 400
@@ -57,6 +66,13 @@ def retry(event: AttemptStarted) -> str:
 def custom(event: Custom) -> str:
     """Something that a tool told."""
     return f"{flat(event.kind, 64)} {flat(_json(event.data), _RESULT)}"
+
+
+def decided(event: PolicyDecided) -> str:
+    """What an interceptor did, or would have done."""
+    what = f"{flat(event.name, 64)}: " if event.name else ""
+    would = "" if event.mode == "enforce" else " (only a warning)"
+    return f"{what}{flat(event.policy, 64)}{would}: {flat(event.message, _OUTPUT)}"
 
 
 def failure(error: GatewayError, *, coded: bool = False) -> str:
