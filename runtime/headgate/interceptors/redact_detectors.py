@@ -141,6 +141,6 @@ DETECTORS: dict[str, Detector] = {
             chr(each) for each in range(0x21, 0x7F)
         ),
     ),
-    "bearer_token": _detector(r"\b[Bb]earer +(?P<it>[A-Za-z0-9._~+/-]{16,}=*)", 32, "earer "),
+    "bearer_token": _detector(r"(?<=[Bb]earer )[A-Za-z0-9._~+/-]{16,}=*", 32, "earer "),
 }  # fmt: skip
 """Every detector by name."""
