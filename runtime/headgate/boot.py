@@ -203,8 +203,8 @@ class GatewayServer(uvicorn.Server):
 
 async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
     """Serves until SIGINT or SIGTERM; `announce` is called with the port once it is bound."""
-    async with open_gateway(_with_port(place)) as gateway:
-        listener = _bind(gateway.host, gateway.port)
+    async with _reserved(place) as (place, held), open_gateway(place) as gateway:
+        listener = _taken(held, gateway)
         port = listener.getsockname()[1]
         log.info("serving", url=f"http://{gateway.host}:{port}", revision=gateway.snapshot.revision[:12])
         if gateway.snapshot.demo:
@@ -217,12 +217,23 @@ async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
         await server.serve(sockets=[listener])
 
 
-def _with_port(place: Place) -> Place:
-    """The place with a port that is free, if any will do: manifests may refer to it before it is bound."""
+@contextlib.asynccontextmanager
+async def _reserved(place: Place) -> AsyncIterator[tuple[Place, socket.socket | None]]:
+    """The place, with a port that is held for it if any will do: manifests may refer to it before it is served."""
     if place.port != 0:
-        return place
-    with _bind(place.host or "127.0.0.1", 0) as probe:
-        return replace(place, port=probe.getsockname()[1])
+        yield place, None
+        return
+    with _bind(place.host or "127.0.0.1", 0) as held:
+        yield replace(place, port=held.getsockname()[1]), held
+
+
+def _taken(held: socket.socket | None, gateway: Gateway) -> socket.socket:
+    if held is None:
+        return _bind(gateway.host, gateway.port)
+    if held.getsockname()[0] == gateway.host:
+        return held
+    held.close()  # the tree binds another address, which may contain this one
+    return _bind(gateway.host, gateway.port)
 
 
 def _settle_memory() -> None:

@@ -104,13 +104,19 @@ def runs_of(root: Path) -> list[tuple[str, int, str]]:
         return db.execute("SELECT state, fence, answer FROM runs ORDER BY created_at").fetchall()
 
 
+async def until_run(root: Path, state: str) -> None:
+    """Returns when the only run of a process has come to this state; fails after 30 seconds."""
+    async with asyncio.timeout(30):
+        while runs_of(root)[0][0] != state:  # noqa: ASYNC110 -- it is another process that does it
+            await asyncio.sleep(0.05)
+
+
 async def test_a_kill_in_the_middle(tree: Tree) -> None:
     """After `kill -9` the run goes on by itself in the next process, from its last committed step, to its own end."""
     root = tree(SLOW)
     await killed(root)
     async with served(root):
-        while runs_of(root)[0][0] == "running":  # noqa: ASYNC110 -- it is another process that does it
-            await asyncio.sleep(0.05)
+        await until_run(root, "completed")
     assert runs_of(root) == [("completed", 2, "word " * 100)]
 
 

@@ -11,10 +11,10 @@ import httpx2
 from headgate.testing.harness import KEY, Conversation, spoken
 from tests.conftest import Tree
 from tests.e2e.process import Served, served
-from tests.e2e.test_process import runs_of
+from tests.e2e.test_process import runs_of, until_run
 
 SCRIPT = """
-- {text: "one two three four five six seven eight nine ten ", delay: 30ms, call: add, args: {a: 1, b: 2}}
+- {text: "one two three four five six seven eight nine ten ", delay: 200ms, call: add, args: {a: 1, b: 2}}
 - {text: "And that is all."}
 """
 HELD = "- {call: add, args: {a: 1, b: 2}}\n- {text: It is three.}\n"
@@ -59,8 +59,7 @@ async def test_a_step_ends_and_the_rest_is_left(tree: Tree) -> None:
     assert found[-1]["error"] == "stopping: the gateway is stopping; the run goes on when it is back"
     assert [run[:2] for run in runs_of(root)] == [("running", 1)]
     async with served(root):
-        while runs_of(root)[0][0] == "running":  # noqa: ASYNC110 -- it is another process that does it
-            await asyncio.sleep(0.05)
+        await until_run(root, "completed")
     text = "one two three four five six seven eight nine ten And that is all."
     assert runs_of(root) == [("completed", 2, text)]
 
@@ -72,12 +71,13 @@ async def test_a_run_that_waits(tree: Tree) -> None:
     async with served(root) as gateway:
         session = await begun(gateway.http, "held")
         async with session.stream() as events:
-            while not asked or asked[-1]["type"] != "tool_approval_request":
-                asked.append(await anext(events))
+            async with asyncio.timeout(30):
+                while not asked or asked[-1]["type"] != "tool_approval_request":
+                    asked.append(await anext(events))
             gateway.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(10):
                 rest = [event async for event in events]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             assert await gateway.process.wait() == 0
     assert [event["type"] for event in rest] == ["error"]
     assert [run[0] for run in runs_of(root)] == ["waiting"]
@@ -85,6 +85,5 @@ async def test_a_run_that_waits(tree: Tree) -> None:
         answer = {"tool_call_id": asked[-1]["tool_call_id"], "nonce": asked[-1]["nonce"], "approved": True}
         given = await gateway.http.post("/api/chat/tool-approval", json=answer, headers=session.headers)
         assert given.status_code == 200, given.text
-        while runs_of(root)[0][0] != "completed":  # noqa: ASYNC110 -- it is another process that does it
-            await asyncio.sleep(0.05)
+        await until_run(root, "completed")
     assert [run[0] for run in runs_of(root)] == ["completed"]
