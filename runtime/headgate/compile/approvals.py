@@ -135,6 +135,7 @@ def _policy(name: str, spec: ApprovalPolicy) -> Policy:
         remember=spec.remember == "session",
         timeout=spec.timeout,
         approvers=spec.approvers,
+        quorum=spec.quorum,
         on_unknown_outcome=spec.on_unknown_outcome,
         when=spec.when,
         qualifier=spec.qualifier,

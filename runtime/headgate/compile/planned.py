@@ -32,7 +32,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
     ("retention", "audit"): "the audit log",
     ("mcp",): "MCP servers",
-    ("approvals", "*", "quorum"): "quorums of approvers",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",

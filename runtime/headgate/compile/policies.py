@@ -43,5 +43,7 @@ class ApprovalPolicy(Spec):
     a person is asked about destructive tools."""
     approvers: Globs = ()
     """Teams or keys that may answer; everybody who may answer approvals if unstated."""
+    quorum: Annotated[int, Field(ge=1, le=20)] = 1
+    """How many different keys must approve; one that denies is enough."""
     mode: Mode = "enforce"
     """`enforce` applies the policy; `warn` passes it over, and says what it would have done; `audit` only counts it."""

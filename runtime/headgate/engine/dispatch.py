@@ -26,6 +26,7 @@ from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.decisions import Decisions
+from headgate.engine.edits import edited
 from headgate.engine.hygiene import clean, cut, payload, wash
 from headgate.engine.questions import Questions, unknown
 from headgate.engine.recorder import Recorder
@@ -82,7 +83,7 @@ class Dispatch:
 
     async def call(self, call: ToolCall, state: CallState, *, cut: bool) -> ToolResult | WaitRecord:
         """The cleaned result of one call, or what it waits for; raises on cancellation, and `StoreError`."""
-        tool = self.tools.get(call.name)
+        tool, call = self.tools.get(call.name), edited(call, state)
         refused = self._refused(call, tool, cut=cut)
         if refused is not None or tool is None:
             if state.begun is not None:  # it was made once: it is not refused any more, and nobody can be asked

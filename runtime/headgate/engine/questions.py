@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from math import inf, nextafter
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from headgate.compile.plan import AgentPlan, BoundTool
@@ -20,6 +18,7 @@ from headgate.compile.rulings import Policy, Ruling
 from headgate.core.context import RunContext, SessionInfo
 from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, InputRequested, WaitKind
 from headgate.core.messages import ToolCall, ToolResult, failed
+from headgate.engine.edits import args_hash, bound_hash, edit_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.remarks import watch
 from headgate.engine.turn import CallState
@@ -30,7 +29,6 @@ from headgate.stores.waits import Answer, Opened, WaitRecord, new_wait_id
 
 UNKNOWN_TIMEOUT = 24 * 3600.0
 """Seconds that a question about an unknown outcome stands when no policy says how long; then the model is told."""
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class Questions:
             return asked
         reason = self._resolved(asked, state, call)
         if asked.state == "approved":
-            return None if asked.args_hash == args_hash(call.args) else _changed(call)
+            return None if bound_hash(asked) == args_hash(call.args) else _changed(call)
         if asked.state == "denied":
             said = f"a person denied {call.name}" + (f": {reason}" if reason else "")
             return failed("user_denied", said, status="denied")
@@ -128,8 +126,9 @@ class Questions:
         if asked.id not in state.resolved:
             state.resolved |= {asked.id}
             event = ApprovalResolved(
-                id=asked.id, call_id=call.id, name=call.name, state=asked.state, by=by, reason=reason
-            )
+                id=asked.id, call_id=call.id, name=call.name, state=asked.state, by=by, reason=reason,
+                edited_args=edit_of(asked), args_hash=bound_hash(asked),
+            )  # fmt: skip
             self.recorder.emit(event, state.step)
         return reason
 
@@ -187,11 +186,6 @@ class Questions:
             expires_at=now + timeout, policy=policy.name if policy else None,
             approvers=policy.approvers if policy else (),
         )  # fmt: skip
-
-
-def args_hash(args: Mapping[str, Any] | None) -> str:
-    """The SHA-256 of the arguments, whatever the order of their keys."""
-    return sha256(_canonical(args or {})).hexdigest()
 
 
 def _shown(schema: Mapping[str, Any], args: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

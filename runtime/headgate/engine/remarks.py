@@ -1,4 +1,5 @@
-"""What the model is told beside the result of a call: what policies that are only watched would have done."""
+"""What the model is told beside the result of a call: what policies that are only watched would have done, and that
+a person has changed the arguments."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from headgate.compile.rulings import Ruling
 from headgate.core.context import Action, RunContext
 from headgate.core.errors import PolicyRefused
 from headgate.core.messages import ToolCall, ToolResult
+from headgate.engine.edits import EDITED, insisted
 from headgate.engine.turn import CallState
 
 
@@ -30,7 +32,11 @@ def _question(policy: str, tool: str) -> PolicyRefused:
 
 
 def remarked(result: ToolResult, state: CallState) -> ToolResult:
-    """The result with the remarks, which the model reads."""
+    """The result with the remarks, which the model reads; a call that was not made has none."""
+    if result.status in ("denied", "expired"):
+        return result
     for name, found in state.remarks.items():
-        result = warned(result, name, found)
+        said = warned(result, name, found)
+        must = said is result and found.code == EDITED
+        result = insisted(result, f"{name}: {found.message}") if must else said
     return result

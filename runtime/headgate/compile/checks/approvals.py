@@ -17,8 +17,8 @@ from headgate.manifest.diagnostics import Diagnostic
 Located = Iterator[Diagnostic]
 
 TABLE = "approvals"
-_OF_ASKING = ("remember", "qualifier", "timeout", "approvers")
-_OF_APPROVING = ("remember", "qualifier")
+_OF_ASKING = ("remember", "qualifier", "timeout", "approvers", "quorum")
+_OF_APPROVING = ("remember", "qualifier", "quorum")
 
 
 def check_policies(draft: Draft) -> Located:
@@ -26,7 +26,7 @@ def check_policies(draft: Draft) -> Located:
     if draft.gateway is None or draft.gateway_site is None:
         return
     for name, policy in draft.gateway.approvals.items():
-        for rule in (_tools, _approvers, _expressions, _idle):
+        for rule in (_tools, _approvers, _quorum, _expressions, _idle):
             for finding in rule(draft, policy, (TABLE, name)):
                 yield from draft.gateway_site.diagnose(finding)
 
@@ -45,6 +45,16 @@ def _approvers(draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Findin
     for index, name in enumerate(policy.approvers):
         if known is not None and name not in known:
             yield unknown("team or key", name, known, (*at, "approvers", index))
+
+
+def _quorum(draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Finding]:
+    if draft.gateway is None or _people(draft) is None:
+        return
+    keys, named = draft.gateway.auth.keys, frozenset(policy.approvers)
+    voters = [name for name, key in keys.items() if not named or not named.isdisjoint((name, key.team))]
+    if policy.quorum > 1 and len(voters) < policy.quorum:
+        message = f"{policy.quorum} keys must approve, and only {len(voters)} may: {', '.join(voters) or 'none'}"
+        yield Finding((*at, "quorum"), "HG1401", message, "lower it, or name more approvers")
 
 
 def _people(draft: Draft) -> frozenset[str] | None:
