@@ -17,6 +17,7 @@ SCRIPT = """
 - {when: {user_contains: choose}, calls: [{call: choose, args: {n: 1}}, {call: choose, args: {n: 2}}]}
 - {when: {user_contains: told}, call: told, args: {name: told}}
 - {when: {user_contains: asked}, call: wait, args: {name: asked}}
+- {when: {user_contains: both}, call: both, args: {name: both}}
 - {when: {user_contains: again}, call: again, args: {name: again}}
 - {text: Well.}
 """
@@ -30,6 +31,9 @@ decide = "ask"
 remember = "session"
 timeout = "1h"
 approvers = ["default"]
+[approvals.both]
+tools = ["both"]
+decide = "ask"
 [approvals.telling]
 tools = ["told"]
 decide = "allow"
@@ -39,6 +43,7 @@ FUNCTION = "kind: function\ndescription: Waits.\ncall: tests.workshop:wait\n"
 FILES = {
     "tools/told.yaml": FUNCTION,
     "tools/again.yaml": FUNCTION + "annotations: {idempotent: true}\n",
+    "tools/both.yaml": FUNCTION + "annotations: {idempotent: true}\n",
     "tools/choose.yaml": "kind: client\ndescription: Chooses.\nexpires: 2m\noutput: chosen\n"
     "input: {type: object, properties: {n: {type: integer}}}\n",
 }

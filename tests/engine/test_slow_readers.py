@@ -68,7 +68,7 @@ async def test_a_follower_that_does_not_read(tree: Tree) -> None:
         largest = 0
         while run.task is not None and not run.task.done():
             largest = max(largest, run.log.visible - run.log.start)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
         assert isinstance(run.log.events[-1], RunCompleted)
         assert largest < 3 * WINDOW
         seen, most = [], 0

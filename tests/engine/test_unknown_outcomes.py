@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate.core.events import RunWaiting
+from headgate.core.events import ApprovalResolved, RunWaiting
 from tests import workshop
 from tests.conftest import Tree
 from tests.engine.asking import FILES, POLICIES, SCRIPT, crash, cut_off, later, problem, results
@@ -37,6 +37,21 @@ async def test_a_call_that_may_be_made_again(house: House) -> None:
     workshop.gate("again").set()
     assert results(await house.gone_on(run.id))[0].payload == "again is open"
     assert workshop.entered == ["again", "again"]
+
+
+async def test_a_call_that_was_approved_and_cut_off(house: House) -> None:
+    """It is made again without being asked about again, and the log says once that it was approved."""
+    run = await house.parked("both")
+    (wait,) = await house.questions()
+    await house.answer(wait, "approved")
+    await house.keeper.round()
+    await until(lambda: workshop.entered)
+    await crash(house, run)
+    workshop.gate("both").set()
+    events = await house.gone_on(run.id)
+    assert results(events)[0].payload == "both is open"
+    assert [event.id for event in events if isinstance(event, ApprovalResolved)] == [wait.id]
+    assert workshop.entered == ["both", "both"]
 
 
 @pytest.mark.parametrize(
