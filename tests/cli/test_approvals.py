@@ -151,3 +151,46 @@ async def test_no_ledger(tmp_path: Path) -> None:
     """A tree that was never served has nothing to answer."""
     done = await headgate("approvals", home=held(tmp_path))
     assert (done.code, "there is no ledger" in done.err) == (1, True)
+
+
+async def test_url_edit(tmp_path: Path) -> None:
+    """A call is approved with other arguments; what is no object, or does not fit the tool, is refused."""
+    async with waiting(held(tmp_path)) as gateway:
+        (listed,) = json.loads((await on(gateway, "list", "--format", "json", root=tmp_path)).out)
+        wrong = [
+            await on(gateway, "approve", listed["id"], "--edit", text, root=tmp_path)
+            for text in ("{", "[1]", '{"expression": 1}')
+        ]
+        done = await on(gateway, "approve", listed["id"], "--edit", '{"expression": "2+2"}', root=tmp_path)
+    assert [each.code for each in wrong] == [64, 64, 1]
+    assert "do not fit calculate" in wrong[2].err
+    assert (done.code, 'approve by tester with {"expression": "2+2"}' in done.out) == (0, True)
+
+
+async def test_tree_edit(tmp_path: Path) -> None:
+    """In a tree that nobody serves the edit is checked against the tool's manifest."""
+    wait = await stopped(held(tmp_path))
+    wrong = await headgate("approvals", "approve", wait, "--edit", '{"expression": 1}', home=tmp_path)
+    done = await headgate("approvals", "approve", wait, "--edit", '{"expression": "2+2"}', home=tmp_path)
+    assert (wrong.code, "do not fit calculate" in wrong.err, done.code) == (1, True, 0)
+    assert 'with {"expression": "2+2"}' in done.out
+
+
+async def test_grants(tmp_path: Path) -> None:
+    """What is remembered for a session is listed and forgotten, on a server and in a tree that nobody serves."""
+    async with waiting(held(tmp_path)) as gateway:
+        (listed,) = json.loads((await on(gateway, "list", "--format", "json", root=tmp_path)).out)
+        session = listed["session"]
+        none = await on(gateway, "grants", session, root=tmp_path)
+        await on(gateway, "approve", listed["id"], "--remember", root=tmp_path)
+        await until(lambda: rows(tmp_path, RUNS) == [("completed",)])
+        some = await on(gateway, "grants", session, root=tmp_path)
+        other = await on(gateway, "revoke", session, "--tool", "other", root=tmp_path)
+        unknown = await on(gateway, "grants", "sess_0", root=tmp_path)
+    assert (none.out, other.out, unknown.code) == ("nothing is remembered\n", "0 revoked\n", 1)
+    assert some.out.startswith("calculate (policy ")
+    assert some.out.endswith("by tester\n")
+    (grant,) = json.loads((await headgate("approvals", "grants", session, "--format", "json", home=tmp_path)).out)
+    assert (grant["tool"], grant["granted_by"]) == ("calculate", "tester")
+    assert (await headgate("approvals", "revoke", session, home=tmp_path)).out == "1 revoked\n"
+    assert (await headgate("approvals", "revoke", "sess_0", home=tmp_path)).code == 1

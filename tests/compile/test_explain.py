@@ -174,6 +174,38 @@ apply = "named"
 """
 
 
+CONDITIONS = """\
+[approvals.own]
+tools = ["get_*"]
+decide = "allow"
+when = "agent.name == 'helper'"
+[approvals.soon]
+tools = ["*"]
+decide = "deny"
+mode = "warn"
+[approvals.rest]
+tools = ["*"]
+decide = "ask"
+"""
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        (CONDITIONS, "get_plan is decided call by call: "),
+        (CONDITIONS.replace('"allow"', '"ask"'), "get_plan is held until somebody answers: "),
+        (CONDITIONS.replace('"ask"', '"allow"'), "get_plan may be called: "),
+    ],
+)
+def test_conditions_and_modes(tmp_path: Path, toml: str, expected: str) -> None:
+    """What is so of every call is said; otherwise the conditions are, and what policies would do that do not count."""
+    files = {**FILES, "gateway.toml": FILES["gateway.toml"] + toml}
+    compiled = Compiler(write_tree(tmp_path, files), DEFAULT_KINDS, {"TEAM": "ops"}).compile()
+    (note,) = [each for each in explain(compiled, "agents.helper.tools").notes if each.startswith(expected)]
+    assert "says allow when agent.name == 'helper'," in note or "says ask when agent.name == 'helper'," in note
+    assert "approvals.soon (gateway.toml:17:12) would say deny (mode warn), approvals.rest" in note
+
+
 def test_what_holds_a_tool(tmp_path: Path) -> None:
     """Each policy is named with what it says and where it is brought in; of profiles, what they add."""
     agent = FILES["agents/helper.md"].replace(

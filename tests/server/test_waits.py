@@ -128,15 +128,16 @@ async def test_what_cannot_be_remembered(tree: Tree) -> None:
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({}, "#/decision", "Field required"),
     ({"decision": "maybe"}, "#/decision", "Input should be"),
-    ({**APPROVE, "edited_args": {"a": 2}}, "#/edited_args", "approving with other arguments (edited_args) is not"),
-    ({**APPROVE, "quorum": 2}, "#/quorum", "an approval by several people (quorum) is not"),
+    ({**APPROVE, "edited_args": [2]}, "#/edited_args", "Input should be"),
+    ({**APPROVE, "edited_args": {"a": "x", "b": 2}}, "#/edited_args/a", "'x' is not of type"),
+    ({**APPROVE, "quorum": 2}, "#/quorum", "Extra inputs"),
     ({**APPROVE, "remember": "yes"}, "#/remember", "Input should be"),
 ]
 
 
 @pytest.mark.parametrize(("body", "pointer", "words"), REFUSED)
 async def test_decisions_that_are_refused(tree: Tree, body: dict[str, Any], pointer: str, words: str) -> None:
-    """What is not built is refused by name."""
+    """Each fault is named with its place."""
     async with live(tree(CALL, toml=ASK), watch=False) as gateway:
         caller = Caller(gateway)
         _, (wait,) = await caller.waiting()

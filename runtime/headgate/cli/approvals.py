@@ -23,6 +23,19 @@ _REASON = click.option("--reason", default="", help="Why; the model reads it.")
 _WAIT = click.argument("wait", metavar="ID")
 
 
+def _object(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    """The JSON object of an option."""
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"this is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter("this is not an object of arguments")
+    return found
+
+
 class _Group(click.Group):
     """A group that lists when it is not told what to do."""
 
@@ -62,11 +75,12 @@ def show(wait: str, form: str, **options: Any) -> None:
 @_WAIT
 @_REASON
 @click.option("--remember", is_flag=True, help="Until the session ends, do not ask about this tool again.")
+@click.option("--edit", metavar="JSON", callback=_object, help="Arguments to call it with instead: an object.")
 @sited
 @_FORMAT
-def approve(wait: str, form: str, *, reason: str, remember: bool, **options: Any) -> None:
+def approve(wait: str, form: str, *, reason: str, remember: bool, edit: dict[str, Any] | None, **options: Any) -> None:
     """Let the call of the question ID be made."""
-    reply = Reply("approve", reason=reason, remember=remember)
+    reply = Reply("approve", reason=reason, remember=remember, edited_args=edit)
     _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, reply)), form)
 
 
@@ -89,6 +103,34 @@ def deny(wait: str, form: str, *, reason: str, **options: Any) -> None:
 def settle(wait: str, outcome: Decision, form: str, *, reason: str, **options: Any) -> None:
     """Say what became of the call of the question ID, which was cut off: make it again, it was done, or it failed."""
     _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, Reply(outcome, reason=reason))), form)
+
+
+@approvals.command()
+@click.argument("session")
+@sited
+@_FORMAT
+def grants(session: str, form: str, **options: Any) -> None:
+    """List what is remembered for SESSION: calls that are not asked about any more."""
+    found = _at_desk(Site(**options), lambda desk: desk.grants(session))
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        click.echo(visible("\n".join(_grant(each) for each in found)) or "nothing is remembered")
+
+
+@approvals.command()
+@click.argument("session")
+@click.option("--tool", help="Only what is remembered for this tool.")
+@sited
+def revoke(session: str, tool: str | None, **options: Any) -> None:
+    """Forget what is remembered for SESSION: later calls are asked about again."""
+    count = _at_desk(Site(**options), lambda desk: desk.revoke(session, tool))
+    click.echo(f"{count} revoked")
+
+
+def _grant(view: View) -> str:
+    only = f" for {questions.exact(view['qualifier'])}" if view["qualifier"] else ""
+    return f"{view['tool']}{only} (policy {view['policy']}), by {view['granted_by']}"
 
 
 def _at_desk(site: Site, work: Callable[[Desk], Awaitable[T]]) -> T:
@@ -117,7 +159,8 @@ def _rows(view: View) -> list[str]:
     shown = view["shown"] or [{"label": name, "value": value} for name, value in view["args"].items()]
     facts = {
         "tool": view["tool"], "agent": view["agent"], "run": view["run"], "asked by": view["requested_by"],
-        "policy": view["policy"], "may answer": ", ".join(view["approvers"]),
+        "policy": view["policy"], "qualifier": view["qualifier"], "may answer": ", ".join(view["approvers"]),
+        "needs": f"{view['quorum']} approvals" if view["quorum"] > 1 else "",
         "time": _left(view) if view["state"] == "pending" else "",
     }  # fmt: skip
     return [
@@ -129,7 +172,10 @@ def _rows(view: View) -> list[str]:
 
 
 def _vote(vote: dict[str, Any]) -> str:
-    return f"{vote['decision']} by {vote['by']}" + (f": {questions.exact(vote['reason'])}" if vote["reason"] else "")
+    edit = f" with {questions.exact(vote['edited_args'])}" if vote["edited_args"] is not None else ""
+    return f"{vote['decision']} by {vote['by']}{edit}" + (
+        f": {questions.exact(vote['reason'])}" if vote["reason"] else ""
+    )
 
 
 def _left(view: View) -> str:

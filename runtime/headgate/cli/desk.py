@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -18,10 +18,12 @@ from headgate.cli.store import read_tree, store_of
 from headgate.compile.compiler import Compiled
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, Invalid, NotFound
-from headgate.engine.answers import DECISIONS, decided, give, may_answer, require_approver
-from headgate.server.wait_views import wait_view
+from headgate.engine.answers import DECISIONS, Polls, cast, may_answer, require_approver
+from headgate.engine.edits import require_fit
+from headgate.server.wait_views import grant_view, wait_view
 from headgate.stores.port import Ledger
 from headgate.stores.waits import Vote, WaitFilter, WaitRecord
+from headgate.tools.common import ToolSpec
 
 View = dict[str, Any]
 """A question as the native API shows it (D8)."""
@@ -40,7 +42,15 @@ class Desk(Protocol):
         ...
 
     async def answer(self, wait_id: str, reply: Reply) -> View:
-        """Settles the question; what it became."""
+        """Settles the question, or adds a vote to it; what it became."""
+        ...
+
+    async def grants(self, session_id: str) -> list[View]:
+        """What is remembered for the session."""
+        ...
+
+    async def revoke(self, session_id: str, tool: str | None) -> int:
+        """Forgets what is remembered for the session, of one tool or of all; how many there were."""
         ...
 
 
@@ -54,7 +64,7 @@ async def open_desk(site: Site, api_key: str) -> AsyncIterator[Desk]:
     compiled = await read_tree(site.tree)
     principal = _principal(compiled, site.key)
     async with store_of(compiled).opened() as ledger:
-        yield TreeDesk(ledger, principal)
+        yield TreeDesk(ledger, principal, compiled)
 
 
 def _principal(compiled: Compiled, name: str | None) -> Principal:
@@ -95,16 +105,34 @@ class ServerDesk:
         path = f"/v1/waits/{quote(wait_id, safe='')}/answer"
         if reply.decision in DECISIONS["approval"]:
             said, path = said | {"remember": reply.remember}, f"/v1/approvals/{quote(wait_id, safe='')}"
+        if reply.edited_args is not None:
+            said["edited_args"] = reply.edited_args
         settled: View = await self._http.json("POST", path, self._key, json=said)
         return settled
+
+    async def grants(self, session_id: str) -> list[View]:
+        """Those of a session that the key may see."""
+        found: list[View] = await self._http.json("GET", _grants(session_id), self._key)
+        return found
+
+    async def revoke(self, session_id: str, tool: str | None) -> int:
+        """The server decides who may."""
+        only = {"params": {"tool": tool}} if tool is not None else {}
+        found = await self._http.json("DELETE", _grants(session_id), self._key, **only)
+        return int(found["revoked"])
+
+
+def _grants(session_id: str) -> str:
+    return f"/v1/sessions/{quote(session_id, safe='')}/grants"
 
 
 class TreeDesk:
     """A ledger that no gateway is at work on: runs go on when one is."""
 
-    def __init__(self, ledger: Ledger, principal: Principal) -> None:
+    def __init__(self, ledger: Ledger, principal: Principal, compiled: Compiled) -> None:
         self._ledger = ledger
         self._principal = principal
+        self._draft = compiled.draft
 
     async def pending(self) -> list[View]:
         """What the key may see; the operator sees all."""
@@ -130,8 +158,35 @@ class TreeDesk:
             require_approver(principal, wait)
         if reply.remember and not wait.may_remember:
             raise Invalid(f"policy {wait.policy!r} does not let approvals of {wait.tool} be remembered")
-        vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
-        return _view(await give(decided(wait, vote, remember=reply.remember), wait, self._ledger))
+        if reply.edited_args is not None:
+            require_fit(reply.edited_args, self._schema(wait.tool), wait.tool)
+        vote = Vote(
+            by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason,
+            edited_args=reply.edited_args,
+        )  # fmt: skip
+        return _view(await cast(wait, vote, Polls(self._ledger, self._ledger), remember=reply.remember))
+
+    def _schema(self, tool: str) -> Mapping[str, Any]:
+        item = self._draft.tools.get(tool)
+        if item is None or not isinstance(item.spec, ToolSpec):
+            raise Invalid(f"there is no tool {tool!r} that can be read: deny the call", code="not_editable")
+        return item.spec.input_schema
+
+    async def grants(self, session_id: str) -> list[View]:
+        """Those of one session."""
+        await self._own(session_id)
+        return [msgspec.to_builtins(grant_view(each)) for each in await self._ledger.grants(session_id)]
+
+    async def revoke(self, session_id: str, tool: str | None) -> int:
+        """Of the session."""
+        await self._own(session_id)
+        return await self._ledger.revoke_grants(session_id, tool)
+
+    async def _own(self, session_id: str) -> None:
+        """Raises `NotFound` unless the session is the principal's; the operator's are all."""
+        session, principal = await self._ledger.session(session_id), self._principal
+        if session is None or not (principal is OPERATOR or session.principal == principal.key):
+            raise NotFound(f"there is no session {session_id!r}", code="session_not_found")
 
     async def _wait(self, wait_id: str) -> WaitRecord:
         wait, principal = await self._ledger.wait(wait_id), self._principal

@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from headgate.compile.policies import ApprovalPolicy
+from headgate.compile.rulings import STRICTNESS, Case, Policy, Ruling, UnknownOutcome
 from headgate.compile.specs import Agent
+from headgate.core.context import RunContext
 from headgate.core.glob import covers
 from headgate.core.ports import ToolDefinition
 
-Decision = Literal["allow", "ask", "deny"]
-UnknownOutcome = Literal["tell_model", "ask"]
-
 FREE = frozenset({"read_result"})
 """Built-in tools that no policy covers: they show nothing but what a call of the same run has answered."""
-_STRICTNESS: Mapping[str, int] = {"allow": 0, "ask": 1, "deny": 2}
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What one policy says of the tools that it covers.
-
-    `remember` is whether an answer may hold until the session ends, `timeout` the seconds that there are to answer,
-    `approvers` the teams or keys that may (everybody with the scope when empty), `quorum` how many of them must.
-    """
-
-    name: str
-    decide: Decision
-    remember: bool
-    timeout: float
-    approvers: tuple[str, ...]
-    on_unknown_outcome: UnknownOutcome | None
-    quorum: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What becomes of a call, and the policy that says so; without one nothing covers the tool, and it is allowed."""
-
-    decide: Decision
-    policy: Policy | None
-
-
-_ALLOWED = Ruling("allow", None)
 Rule = tuple[Policy, tuple[str, ...]]
 """A policy and the globs of the tools that it covers."""
 
@@ -57,7 +27,7 @@ class Layer:
         self._covering: dict[str, tuple[Policy, ...]] = {}
 
     def covering(self, tool: str) -> tuple[Policy, ...]:
-        """The policies that cover the tool of this name; the first of them decides."""
+        """The policies that cover the tool of this name; the first of them that is about the call decides."""
         found = self._covering.get(tool)
         if found is None:
             held = () if tool in FREE else self._rules
@@ -78,34 +48,61 @@ class Approvals:
         added = [self._profiles[name] for name in profiles if name in self._profiles]
         return Approvals((*self._layers, *added), self._profiles) if added else self
 
-    def deciding(self, tool: str) -> list[Policy]:
-        """The policy of each layer that decides there about the tool of this name, from the outermost layer in."""
-        return [found[0] for layer in self._layers if (found := layer.covering(tool))]
+    def possible(self, tool: str) -> list[list[Policy]]:
+        """The policies of each layer that may decide there about the tool of this name: those from the first on, up to
+        one that counts for every call. Outermost layer first; a layer that has none is left out."""
+        found = [list(_reached(layer.covering(tool))) for layer in self._layers]
+        return [each for each in found if each]
 
-    def ruling(self, tool: ToolDefinition, _args: Mapping[str, Any], /) -> Ruling:
+    def ruling(self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /) -> Ruling:
         """What becomes of a call with these arguments: the strictest of the layers, the outer one where they agree."""
-        policy = strictest(self.deciding(tool.name))
-        return Ruling(policy.decide, policy) if policy is not None else _ALLOWED
-
-    def unknown_outcome(self, tool: ToolDefinition) -> tuple[UnknownOutcome, Policy | None]:
-        """What to do about a call of which nobody knows whether it was made, and the policy whose approvers may answer.
-
-        The first policy that states it decides. Where none does, a person is asked about destructive tools: one who
-        might have approved the call, if it needed that.
-        """
+        case, deciding, watched = Case(tool, args, within), list[Policy](), list[Policy]()
         for layer in self._layers:
             for policy in layer.covering(tool.name):
-                if policy.on_unknown_outcome is not None:
-                    return policy.on_unknown_outcome, policy
+                if not policy.holds(case):
+                    continue
+                if policy.mode == "enforce":
+                    deciding.append(policy)
+                    break
+                watched.append(policy)
+        return _ruled(strictest(deciding), watched, case)
+
+    def unknown_outcome(
+        self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /
+    ) -> tuple[UnknownOutcome, Policy | None]:
+        """What to do about a call of which nobody knows whether it was made, and the policy whose approvers may answer.
+
+        The first policy that states it decides; a condition without an answer counts for asking. Where none does, a
+        person is asked about destructive tools: one who might have approved the call, if it needed that.
+        """
+        case = Case(tool, args, within)
+        for layer in self._layers:
+            for policy in layer.covering(tool.name):
+                how = policy.on_unknown_outcome if policy.mode == "enforce" else None
+                if how is not None and policy.holds(case, failed=how == "ask"):
+                    return how, policy
         if not tool.annotations.destructive:
             return "tell_model", None
-        ruling = self.ruling(tool, {})
+        ruling = self.ruling(tool, args, within)
         return "ask", ruling.policy if ruling.decide == "ask" else None
+
+
+def _reached(policies: Iterable[Policy]) -> Iterator[Policy]:
+    for policy in policies:
+        yield policy
+        if policy.when is None and policy.mode == "enforce":
+            return
+
+
+def _ruled(policy: Policy | None, watched: list[Policy], case: Case) -> Ruling:
+    decide = policy.decide if policy is not None else "allow"
+    stricter = tuple(each for each in watched if STRICTNESS[each.decide] > STRICTNESS[decide])
+    return Ruling(decide, policy, policy.qualified(case) if policy is not None else None, stricter)
 
 
 def strictest(policies: Iterable[Policy]) -> Policy | None:
     """The policy that wins across layers: of those that agree, the first."""
-    return max(policies, key=lambda each: _STRICTNESS[each.decide], default=None)
+    return max(policies, key=lambda each: STRICTNESS[each.decide], default=None)
 
 
 NO_POLICIES = Approvals()
@@ -138,5 +135,9 @@ def _policy(name: str, spec: ApprovalPolicy) -> Policy:
         remember=spec.remember == "session",
         timeout=spec.timeout,
         approvers=spec.approvers,
+        quorum=spec.quorum,
         on_unknown_outcome=spec.on_unknown_outcome,
+        when=spec.when,
+        qualifier=spec.qualifier,
+        mode=spec.mode,
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from headgate.compile.approvals import Book, Policy, strictest
+from headgate.compile.approvals import Book
 from headgate.compile.draft import AgentSource, Draft
+from headgate.compile.rulings import STRICTNESS, Policy
 from headgate.compile.specs import Agent
 from headgate.core.kind import Key
 
-_VERBS = {"ask": "is held until somebody answers", "deny": "is refused", "allow": "may be called"}
+_VERBS = ("may be called", "is held until somebody answers", "is refused")
+"""By strictness."""
 
 
 def held_tools(draft: Draft, agent: AgentSource, tools: Iterable[str]) -> Iterator[str]:
@@ -19,10 +21,10 @@ def held_tools(draft: Draft, agent: AgentSource, tools: Iterable[str]) -> Iterat
         return
     own = Book(draft.gateway.approvals).of(agent.spec)
     for tool in tools:
-        first = own.deciding(tool)
+        first = own.possible(tool)
         yield from _sentence(_Places(draft, agent, agent.spec), tool, first)
         for profile in agent.spec.profiles:
-            with_profile = own.under([profile]).deciding(tool)
+            with_profile = own.under([profile]).possible(tool)
             if len(with_profile) > len(first):
                 yield from _sentence(_Places(draft, agent, agent.spec, profile), tool, with_profile)
 
@@ -53,15 +55,34 @@ class _Places:
         return "approvals", self.spec.approvals.index(name)
 
 
-def _sentence(places: _Places, tool: str, policies: list[Policy]) -> Iterator[str]:
+def _sentence(places: _Places, tool: str, layers: list[list[Policy]]) -> Iterator[str]:
     """What becomes of a call, and what each layer says, from the outermost in."""
-    winner = strictest(policies)
-    if winner is None:
+    if not layers:
         return
-    end = len(policies) - 1
+    end = len(layers) - 1
     said = [
-        f"approvals.{each.name} ({places.of(each, last=index == end)}) says {each.decide}"
-        for index, each in enumerate(policies)
+        f"approvals.{each.name} ({places.of(each, last=index == end)}) {_word(each)}"
+        for index, layer in enumerate(layers)
+        for each in layer
     ]
     under = f" under profile {places.profile}" if places.profile is not None else ""
-    yield f"{tool} {_VERBS[winner.decide]}{under}: {', '.join(said)}"
+    yield f"{tool} {_verb(layers)}{under}: {', '.join(said)}"
+
+
+def _verb(layers: list[list[Policy]]) -> str:
+    """What becomes of every call, if that is the same of all."""
+    counting = [[each for each in layer if each.mode == "enforce"] for layer in layers]
+    most = max((STRICTNESS[each.decide] for layer in counting for each in layer), default=0)
+    least = max(map(_least, counting), default=0)
+    return _VERBS[most] if most == least else "is decided call by call"
+
+
+def _least(layer: list[Policy]) -> int:
+    """How strict the layer is with every call."""
+    always = bool(layer) and layer[-1].when is None
+    return min(STRICTNESS[each.decide] for each in layer) if always else 0
+
+
+def _word(policy: Policy) -> str:
+    says = f"says {policy.decide}" if policy.mode == "enforce" else f"would say {policy.decide} (mode {policy.mode})"
+    return f"{says} when {policy.when.source}" if policy.when is not None else says

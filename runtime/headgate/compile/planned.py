@@ -32,9 +32,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
     ("retention", "audit"): "the audit log",
     ("mcp",): "MCP servers",
-    ("approvals", "*", "when"): "conditions of approvals",
-    ("approvals", "*", "qualifier"): "approvals by qualifier",
-    ("approvals", "*", "quorum"): "quorums of approvers",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
@@ -63,8 +60,7 @@ _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
     ("sandbox",): "sandboxes",
 }
-_MODES = {("mode", mode): "policy modes" for mode in ("warn", "audit")}
-GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers", **_MODES})
+GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers"})
 AGENT = Planned(_AGENT)
 TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp")})
 ROLES: Mapping[str, str] = {

@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from headgate.core.context import Mode
 from headgate.core.kind import Spec
 from headgate.core.scalars import Patience
+from headgate.expressions.condition import ConditionText, TextText
 
 Text = Annotated[str, Field(min_length=1)]
 Globs = tuple[Text, ...]
 
 
 class ApprovalPolicy(Spec):
-    """What becomes of calls of some tools. The first policy of a layer that covers a tool decides there; across the
+    """What becomes of calls of some tools. The first policy of a layer that is about a call decides there; across the
     layers (gateway, agent, profile) the strictest of deny, ask and allow wins. A tool that none covers may be called.
     """
 
@@ -24,10 +26,16 @@ class ApprovalPolicy(Spec):
     decide: Literal["ask", "allow", "deny"]
     """`ask` holds a call until a person answers, `deny` refuses it, `allow` lets it pass and later policies of the
     layer out."""
+    when: ConditionText | None = None
+    """A CEL condition; calls of which it is not true are left to the policies behind. One that fails counts as true
+    where the policy asks or denies, and as false where it allows."""
     apply: Literal["all", "named"] = "all"
     """`all`: it holds for every agent; `named`: for agents and profiles that name it in `approvals`."""
     remember: Literal["never", "session"] = "never"
     """What a person may approve at once: this call alone, or all calls of the tool until the session ends."""
+    qualifier: TextText | None = None
+    """A CEL expression for a text, such as `args.account`: what is remembered covers only the calls for which it gives
+    the same text. A call for which it fails is always asked about."""
     timeout: Patience = 7200.0
     """How long a person has to answer; after that the call is refused."""
     on_unknown_outcome: Literal["tell_model", "ask"] | None = None
@@ -35,5 +43,7 @@ class ApprovalPolicy(Spec):
     a person is asked about destructive tools."""
     approvers: Globs = ()
     """Teams or keys that may answer; everybody who may answer approvals if unstated."""
-    mode: Literal["enforce"] = "enforce"
-    """Whether the policy counts; only `enforce`, until policies can be watched first."""
+    quorum: Annotated[int, Field(ge=1, le=20)] = 1
+    """How many different keys must approve; one that denies is enough."""
+    mode: Mode = "enforce"
+    """`enforce` applies the policy; `warn` passes it over, and says what it would have done; `audit` only counts it."""

@@ -78,11 +78,11 @@ class Output(Protocol):
 
 Mode = Literal["enforce", "warn", "audit"]
 """How strictly a rule is applied: `warn` tells what it would have done, `audit` only counts it."""
-Action = Literal["deny", "warn", "change"]
+Action = Literal["deny", "ask", "warn", "change"]
 
 
 class Decide(Protocol):
-    """How an interceptor says what it found; the edges, the audit log and the counters hear of it."""
+    """How an interceptor or a policy says what it found; the edges, the audit log and the counters hear of it."""
 
     def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None: ...
 

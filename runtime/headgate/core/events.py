@@ -168,7 +168,8 @@ class ApprovalRequested(Event, tag="approval.requested"):
 
 
 class ApprovalResolved(Event, tag="approval.resolved"):
-    """The question is settled; `by` is the key that settled it, empty when nobody did."""
+    """The question is settled; `by` is the key that settled it, empty when nobody did. `edited_args` are what was
+    approved instead of what was asked about; `args_hash` is that of the arguments that the answer is bound to."""
 
     id: str
     call_id: str
@@ -176,6 +177,8 @@ class ApprovalResolved(Event, tag="approval.resolved"):
     state: WaitState
     by: str = ""
     reason: str = ""
+    edited_args: dict[str, Any] | None = None
+    args_hash: str = ""
 
 
 class InputRequested(Event, tag="input.requested"):

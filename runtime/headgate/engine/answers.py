@@ -6,12 +6,14 @@ The chat API, the native API and the command line share this; each adds how it k
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Forbidden, Gone, Invalid
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.stores.port import WaitLedger
 from headgate.stores.waits import Answer, Decision, Grant, Vote, WaitRecord
 
 DECISIONS: Mapping[WaitKind, tuple[Decision, ...]] = {
@@ -32,6 +34,14 @@ class Answerable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Polls:
+    """Where votes go, and where the questions are read."""
+
+    to: Answerable
+    ledger: WaitLedger
+
+
 def may_answer(principal: Principal, wait: WaitRecord) -> bool:
     """Whether the policy lets the principal answer; where it names nobody, everybody may who has come this far."""
     return not wait.approvers or principal.key in wait.approvers or principal.team in wait.approvers
@@ -45,17 +55,43 @@ def require_approver(principal: Principal, wait: WaitRecord) -> None:
 
 
 def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False) -> Answer:
-    """The answer that a vote comes to; remembered for the session only where the policy has it so.
+    """The answer that a vote comes to: one more of those that are needed, or the last; it is remembered for the session
+    only where the policy has it so.
 
-    Raises `Invalid` when the decision does not fit the question, `Conflict` as `require_pending` does.
+    Raises `Invalid` when the decision does not fit the question, `Conflict` as `require_pending` does, and when the key
+    has approved before (`already_voted`).
     """
     possible = DECISIONS.get(wait.kind, ())
     if vote.decision not in possible:
         fits = f"answer {' or '.join(possible)}" if possible else "it takes a result"
         raise Invalid(f"{vote.decision!r} is no answer to a question of the kind {wait.kind!r}; {fits}")
     require_pending(wait, vote.at)
-    grant = _grant(wait, vote) if remember and wait.may_remember and vote.decision == "approve" else None
-    return Answer(wait_id=wait.id, state=_STATES[vote.decision], at=vote.at, votes=(*wait.votes, vote), grant=grant)
+    _require_editable(wait, vote, remember=remember)
+    state = _state(wait, vote)
+    grant = _grant(wait, vote) if remember and wait.may_remember and state == "approved" else None
+    votes = (*wait.votes, vote)
+    return Answer(wait_id=wait.id, state=state, at=vote.at, votes=votes, grant=grant, revision=wait.revision)
+
+
+def _state(wait: WaitRecord, vote: Vote) -> WaitState:
+    """What the vote makes of the question: it stays pending until as many keys approve as the policy wants."""
+    if vote.decision != "approve":
+        return _STATES[vote.decision]
+    before = {each.by for each in wait.votes if each.decision == "approve"}
+    if vote.by in before:
+        raise Conflict(f"key {vote.by!r} has approved {wait.tool} already; others must too", code="already_voted")
+    return "pending" if len(before) + 1 < wait.quorum else "approved"
+
+
+def _require_editable(wait: WaitRecord, vote: Vote, *, remember: bool) -> None:
+    if vote.edited_args is None:
+        return
+    if vote.decision != "approve" or wait.kind != "approval":
+        raise Invalid("only an approval may edit the arguments", code="not_editable")
+    if wait.quorum > 1:
+        raise Invalid("what several people must approve is approved as it is, or denied", code="not_editable")
+    if remember:
+        raise Invalid("an approval of edited arguments is for this call alone", code="not_rememberable")
 
 
 def delivered(wait: WaitRecord, result: ToolResult, at: float) -> Answer:
@@ -80,6 +116,21 @@ async def give(answer: Answer, wait: WaitRecord, to: Answerable) -> WaitRecord:
     if settled is None:
         raise Conflict(f"the question about {wait.tool} was settled by somebody else", code="already_resolved")
     return settled
+
+
+async def cast(wait: WaitRecord, vote: Vote, at: Polls, *, remember: bool = False) -> WaitRecord:
+    """Adds the vote to the question, which was read a moment ago; what became of it. Raises as `decided` does.
+
+    Of votes that come at once the ledger takes one: the others are added to what that has made of the question.
+    """
+    while True:
+        done = await at.to.answer(decided(wait, vote, remember=remember))
+        if done is not None:
+            return done
+        now = await at.ledger.wait(wait.id)
+        if now is None or now.revision == wait.revision:
+            raise Conflict(f"the question about {wait.tool} was settled by somebody else", code="already_resolved")
+        wait = now
 
 
 def _grant(wait: WaitRecord, vote: Vote) -> Grant | None:

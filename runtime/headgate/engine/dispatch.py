@@ -26,9 +26,11 @@ from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.decisions import Decisions
+from headgate.engine.edits import edited
 from headgate.engine.hygiene import clean, cut, payload, wash
 from headgate.engine.questions import Questions, unknown
 from headgate.engine.recorder import Recorder
+from headgate.engine.remarks import remarked
 from headgate.engine.spill import Spill
 from headgate.engine.taint import Taint
 from headgate.engine.turn import CallState
@@ -81,7 +83,7 @@ class Dispatch:
 
     async def call(self, call: ToolCall, state: CallState, *, cut: bool) -> ToolResult | WaitRecord:
         """The cleaned result of one call, or what it waits for; raises on cancellation, and `StoreError`."""
-        tool = self.tools.get(call.name)
+        tool, call = self.tools.get(call.name), edited(call, state)
         refused = self._refused(call, tool, cut=cut)
         if refused is not None or tool is None:
             if state.begun is not None:  # it was made once: it is not refused any more, and nobody can be asked
@@ -90,16 +92,17 @@ class Dispatch:
         asked = await self._asked(call, tool, state)
         if isinstance(asked, WaitRecord):
             return asked
-        result = asked or await self._made(tool, call, state)
+        result = remarked(asked or await self._made(tool, call, state), state)
         return await self._fitted(call, wash(result, self.scrub, self.output_limit))
 
     async def _asked(self, call: ToolCall, tool: BoundTool, state: CallState) -> ToolResult | WaitRecord | None:
         """What others say to the call before it is made; None: make it, the intent is kept."""
+        within = self.within(state.step, call)
         if state.begun is None:
-            found = await self.questions.permission(call, tool, state)
+            found = await self.questions.permission(call, tool, state, within)
             found = found or await self.questions.front_end(call, tool, state)
         else:  # it was allowed before it was begun
-            found = await self.questions.outcome(call, tool, state)
+            found = await self.questions.outcome(call, tool, state, within)
         marks = tool.definition.annotations
         if found is None and not (marks.read_only or marks.idempotent):
             await self.questions.intend(call, state)

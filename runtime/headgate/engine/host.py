@@ -198,9 +198,10 @@ class Host:
         return True
 
     async def answer(self, answer: Answer) -> WaitRecord | None:
-        """Settles a wait, and lets its run go on; None when it was settled before."""
+        """Settles a wait, and lets its run go on, or keeps one of the votes that it needs; None when it was settled, or
+        changed, before."""
         settled = await self.ledger.answer(answer)
-        if settled is not None:
+        if settled is not None and settled.state != "pending":
             run = self.runs.get(settled.run_id)
             if run is not None:
                 run.bell.ring(settled.id)

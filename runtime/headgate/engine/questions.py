@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from math import inf, nextafter
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from headgate.compile.approvals import Policy, Ruling
 from headgate.compile.plan import AgentPlan, BoundTool
-from headgate.core.context import SessionInfo
+from headgate.compile.rulings import Policy, Ruling
+from headgate.core.context import RunContext, SessionInfo
 from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, InputRequested, WaitKind
 from headgate.core.messages import ToolCall, ToolResult, failed
+from headgate.engine.edits import args_hash, bound_hash, edit_of
 from headgate.engine.recorder import Recorder
+from headgate.engine.remarks import watch
 from headgate.engine.turn import CallState
 from headgate.stores.port import Ledger
 from headgate.stores.records import Intent
@@ -29,7 +29,6 @@ from headgate.stores.waits import Answer, Opened, WaitRecord, new_wait_id
 
 UNKNOWN_TIMEOUT = 24 * 3600.0
 """Seconds that a question about an unknown outcome stands when no policy says how long; then the model is told."""
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,12 @@ class Questions:
     ledger: Ledger
     recorder: Recorder
 
-    async def permission(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
+    async def permission(
+        self, call: ToolCall, tool: BoundTool, state: CallState, within: RunContext
+    ) -> WaitRecord | ToolResult | None:
         """Whether the policies allow the call; the stricter of what they say now and said before counts."""
-        ruling = self.plan.approvals.ruling(tool.definition, call.args or {})
+        ruling = self.plan.approvals.ruling(tool.definition, call.args or {}, within)
+        watch(ruling, call, state, within)
         asked = state.waits.get("approval")
         if ruling.decide == "deny":
             if asked is not None and asked.state == "pending":
@@ -53,9 +55,10 @@ class Questions:
             return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
         if asked is not None:
             return self._settled(asked, state, call)
-        if ruling.decide == "allow" or ruling.policy is None or await self._granted(call, ruling.policy):
+        policy = ruling.policy
+        if ruling.decide == "allow" or policy is None or await self._granted(call, policy, ruling.qualifier):
             return None
-        return await self._ask(call, tool, state, ruling.policy)
+        return await self._ask(call, tool, state, policy, ruling.qualifier)
 
     async def front_end(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
         """The result of a tool that the caller's front end executes; None for every other tool."""
@@ -70,13 +73,15 @@ class Questions:
             return asked.result if asked.result.error else tool.receive(asked.result.structured)
         return failed("tool_timeout", f"{call.name} was not answered in time", status="expired")
 
-    async def outcome(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
+    async def outcome(
+        self, call: ToolCall, tool: BoundTool, state: CallState, within: RunContext
+    ) -> WaitRecord | ToolResult | None:
         """What became of a call that was begun and cut off, and must not be made twice silently; None: make it."""
         if state.begun is None:
             return None
         asked = state.waits.get("unknown_outcome")
         if asked is None or (asked.resolved_at or asked.created_at) < state.begun:  # that one was about an earlier try
-            how, policy = self.plan.approvals.unknown_outcome(tool.definition)
+            how, policy = self.plan.approvals.unknown_outcome(tool.definition, call.args or {}, within)
             if how == "tell_model":
                 return unknown(call)
             return await self._request(
@@ -108,7 +113,7 @@ class Questions:
             return asked
         reason = self._resolved(asked, state, call)
         if asked.state == "approved":
-            return None if asked.args_hash == args_hash(call.args) else _changed(call)
+            return None if bound_hash(asked) == args_hash(call.args) else _changed(call)
         if asked.state == "denied":
             said = f"a person denied {call.name}" + (f": {reason}" if reason else "")
             return failed("user_denied", said, status="denied")
@@ -121,27 +126,35 @@ class Questions:
         if asked.id not in state.resolved:
             state.resolved |= {asked.id}
             event = ApprovalResolved(
-                id=asked.id, call_id=call.id, name=call.name, state=asked.state, by=by, reason=reason
-            )
+                id=asked.id, call_id=call.id, name=call.name, state=asked.state, by=by, reason=reason,
+                edited_args=edit_of(asked), args_hash=bound_hash(asked),
+            )  # fmt: skip
             self.recorder.emit(event, state.step)
         return reason
 
-    async def _granted(self, call: ToolCall, policy: Policy) -> bool:
-        """Whether an approval of this session is remembered for the call."""
-        if not policy.remember or not self.session.id:
+    async def _granted(self, call: ToolCall, policy: Policy, qualifier: str | None) -> bool:
+        """Whether an approval of this session is remembered for the call, with the same qualifier."""
+        if not policy.remembers(qualifier) or not self.session.id:
             return False
+        wanted = (policy.name, call.name, qualifier or "")
         held = await self.ledger.grants(self.session.id)
-        return any(grant.policy == policy.name and grant.tool == call.name for grant in held)
+        return any((grant.policy, grant.tool, grant.qualifier) == wanted for grant in held)
 
-    async def _ask(self, call: ToolCall, tool: BoundTool, state: CallState, policy: Policy) -> WaitRecord:
+    async def _ask(
+        self, call: ToolCall, tool: BoundTool, state: CallState, policy: Policy, qualifier: str | None
+    ) -> WaitRecord:
         shown = _shown(tool.definition.input_schema, call.args or {})
-        wait = self._wait("approval", call, state, policy.timeout, policy, shown)
+        wait = self._wait("approval", call, state, policy.timeout, policy)
+        wait = replace(
+            wait, shown=shown, qualifier=qualifier, may_remember=policy.remembers(qualifier),
+            quorum=policy.quorum,
+        )  # fmt: skip
         event = ApprovalRequested(
             id=wait.id, call_id=call.id, name=call.name, args=wait.args, args_hash=wait.args_hash, policy=policy.name,
             expires_at=wait.expires_at, approvers=wait.approvers, quorum=wait.quorum, qualifier=wait.qualifier,
             shown=shown,
         )  # fmt: skip
-        return await self._open(wait, event)
+        return await self._open(wait, event, state)
 
     async def _request(
         self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
@@ -150,10 +163,11 @@ class Questions:
         event = InputRequested(
             id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
         )
-        return await self._open(wait, event)
+        return await self._open(wait, event, state)
 
-    async def _open(self, wait: WaitRecord, event: Event) -> WaitRecord:
+    async def _open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
         """Keeps the question, and then asks it."""
+        state.waits[wait.kind] = wait
 
         def work(told: Told) -> Coroutine[Any, Any, None]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
@@ -162,25 +176,16 @@ class Questions:
         return wait
 
     def _wait(
-        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None,
-        shown: tuple[dict[str, Any], ...] = (),
-    ) -> WaitRecord:  # fmt: skip
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None
+    ) -> WaitRecord:
         now = self.recorder.now()
-        wait = WaitRecord(
+        return WaitRecord(
             id=new_wait_id(), run_id=self.recorder.run_id, session_id=self.session.id or None, step=state.step,
             call_id=call.id, kind=kind, tool=call.name, args=call.args or {}, args_hash=args_hash(call.args),
             agent=self.plan.name, principal=self.session.key, team=self.session.team, created_at=now,
             expires_at=now + timeout, policy=policy.name if policy else None,
-            approvers=policy.approvers if policy else (), quorum=policy.quorum if policy else 1, shown=shown,
-            may_remember=policy.remember if policy else False,
+            approvers=policy.approvers if policy else (),
         )  # fmt: skip
-        state.waits[kind] = wait
-        return wait
-
-
-def args_hash(args: Mapping[str, Any] | None) -> str:
-    """The SHA-256 of the arguments, whatever the order of their keys."""
-    return sha256(_canonical(args or {})).hexdigest()
 
 
 def _shown(schema: Mapping[str, Any], args: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from headgate.core.errors import StoreError
+from headgate.core.errors import GatewayError, StoreError
 from headgate.core.events import WaitKind
 from headgate.core.messages import Message, ToolCall, ToolOutcome, ToolResult
 from headgate.stores.waits import WaitRecord
@@ -17,7 +17,7 @@ class CallState:
 
     `begun` is when an earlier owner of the run kept the intent to make it, in epoch seconds; `started` says whether its
     `tool.started` is in the log, `resolved` whose `approval.resolved` are. `waits` has the newest of each kind.
-    `attempt` counts from 1.
+    `attempt` counts from 1. `remarks` are what the model is told beside the result, and which rule says so.
     """
 
     step: int
@@ -26,6 +26,7 @@ class CallState:
     started: bool = False
     waits: dict[WaitKind, WaitRecord] = field(default_factory=dict)
     resolved: frozenset[str] = frozenset()
+    remarks: dict[str, GatewayError] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -111,13 +111,13 @@ class Fork(Body):
 
 
 class Decide(Body):
-    """Body of `POST /v1/approvals/{id}`; `remember` lets the session's further calls of the tool pass."""
+    """Body of `POST /v1/approvals/{id}`; `remember` lets the session's further calls of the tool pass, `edited_args`
+    are approved instead of those that were asked about."""
 
     decision: Literal["approve", "deny"]
     reason: Reason = ""
     remember: bool = False
-    edited_args: _missing("approving with other arguments (edited_args)") = None  # type: ignore[valid-type]
-    quorum: _missing("an approval by several people (quorum)") = None  # type: ignore[valid-type]
+    edited_args: Input | None = None
 
 
 class Failure(Body):

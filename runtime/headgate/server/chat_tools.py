@@ -16,10 +16,10 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
-from headgate.core.errors import RequestError
+from headgate.core.errors import Conflict, RequestError
 from headgate.core.events import WaitKind
 from headgate.core.messages import ToolResult, failed
-from headgate.engine.answers import decided, delivered
+from headgate.engine.answers import Polls, cast, delivered
 from headgate.server.access import require_answerer
 from headgate.server.chat import authenticated, detail
 from headgate.server.chat_bodies import Approval, Refused, Rejected, Result, Submission, read
@@ -51,7 +51,7 @@ async def approve(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIRespo
         _require_open(asked, body.nonce, edge, now)
         require_answerer(principal, asked)
         vote = Vote(by=principal.key, decision="approve" if body.approved else "deny", at=now)
-        return await _given(edge, asked, decided(asked, vote, remember=body.allow_tool_type))
+        return await _voted(edge, asked, vote, remember=body.allow_tool_type)
     except Refused as refused:
         return refused.response
     except RequestError as error:
@@ -97,12 +97,24 @@ def _require_open(wait: WaitRecord, nonce: str, edge: Edge, now: float) -> None:
         raise Rejected(_LATE[wait.kind], 410)
 
 
+async def _voted(edge: Edge, wait: WaitRecord, vote: Vote, *, remember: bool) -> ASGIResponse:
+    try:
+        await cast(wait, vote, Polls(edge.host, edge.host.ledger), remember=remember)
+    except Conflict:  # somebody was quicker, the run has ended, or the key has voted before
+        raise await _refused(edge, wait) from None
+    return answer({"status": "ok"})
+
+
 async def _given(edge: Edge, wait: WaitRecord, said: Answer) -> ASGIResponse:
     if await edge.host.answer(said) is None:  # somebody was quicker, or the run has ended
-        now = await edge.host.ledger.wait(wait.id)
-        cancelled = now is None or now.state == "cancelled"
-        raise Rejected(_LOST[wait.kind], 404) if cancelled else Rejected(_DONE[wait.kind], 409)
+        raise await _refused(edge, wait)
     return answer({"status": "ok"})
+
+
+async def _refused(edge: Edge, wait: WaitRecord) -> Rejected:
+    now = await edge.host.ledger.wait(wait.id)
+    cancelled = now is None or now.state == "cancelled"
+    return Rejected(_LOST[wait.kind], 404) if cancelled else Rejected(_DONE[wait.kind], 409)
 
 
 def _result(body: Result) -> ToolResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from litestar import Request, get, post
@@ -16,7 +17,8 @@ from headgate.core.context import Principal
 from headgate.core.errors import Invalid, NotFound
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult, failed
-from headgate.engine.answers import decided, delivered, give
+from headgate.engine.answers import Polls, cast, decided, delivered, give
+from headgate.engine.edits import require_fit
 from headgate.server.access import ANSWER, require_answerer, sees_all, sees_wait, wait_of
 from headgate.server.bodies import Decide, Reply
 from headgate.server.edge import Edge
@@ -89,15 +91,29 @@ async def _approval(edge: Edge, principal: Principal, approval_id: str) -> WaitR
     ),
 )  # fmt: skip
 async def decide(approval_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
-    """The first answer counts: the second is 409 `already_resolved`, one that comes too late 410 `expired`."""
+    """The first answer counts: the second is 409 `already_resolved`, one that comes too late 410 `expired`. Where the
+    policy has a quorum, the question stays pending until as many keys approve; one that denies is enough."""
     body, principal = await read(request, Decide), request.user
     wait = await _approval(edge, principal, approval_id)
     require_answerer(principal, wait)
     if body.remember and (body.decision == "deny" or not wait.may_remember or wait.session_id is None):
         said = 'only an approval in a session, by a policy with remember = "session", can be remembered'
         raise Invalid(said, code="not_rememberable")
-    vote = Vote(by=principal.key, decision=body.decision, at=time.time(), reason=body.reason)
-    return await _given(edge, wait, decided(wait, vote, remember=body.remember))
+    if body.edited_args is not None:
+        require_fit(body.edited_args, _schema(edge, wait), wait.tool)
+    vote = Vote(
+        by=principal.key, decision=body.decision, at=time.time(), reason=body.reason, edited_args=body.edited_args
+    )
+    return answer(wait_view(await cast(wait, vote, Polls(edge.host, edge.host.ledger), remember=body.remember)))
+
+
+def _schema(edge: Edge, wait: WaitRecord) -> Mapping[str, Any]:
+    """The input schema of the tool, as the live revision has it."""
+    plan = edge.snapshot.agents.get(wait.agent)
+    tool = plan.tools.get(wait.tool) if plan is not None else None
+    if tool is None:
+        raise Invalid(f"agent {wait.agent!r} no longer has {wait.tool!r}: deny the call", code="not_editable")
+    return tool.definition.input_schema
 
 
 async def _given(edge: Edge, wait: WaitRecord, said: Answer) -> ASGIResponse:

@@ -174,7 +174,8 @@ class WaitLedger(Protocol):
 
     async def answer(self, answer: Answer, /) -> WaitRecord | None:
         """Settles a wait that is pending and not expired at `answer.at`, keeps the grant, and queues its run if that
-        was waiting, whatever else it waits for; None when the wait is settled already."""
+        was waiting, whatever else it waits for; None when the wait is settled already, or has another revision than
+        `answer.revision`. An answer of the state `pending` keeps its votes, and the run waits on."""
         ...
 
     async def expire_waits(self, now: float, limit: int, /) -> int:

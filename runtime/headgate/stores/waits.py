@@ -85,7 +85,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What settles a wait: the state it goes to, by which vote, or with which result."""
+    """What settles a wait: the state it goes to, by which vote, or with which result; with the state `pending` it is a
+    vote that needs others. With a `revision`, it is for that revision of the record only."""
 
     wait_id: str
     state: WaitState
@@ -93,6 +94,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     votes: tuple[Vote, ...] = ()
     result: ToolResult | None = None
     grant: Grant | None = None
+    revision: int | None = None
 
 
 class WaitFilter(msgspec.Struct, frozen=True, kw_only=True):

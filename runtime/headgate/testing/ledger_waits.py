@@ -97,6 +97,36 @@ async def one_of_many_answers_wins(opener: Opener) -> None:
         same(settled, [await ledger.wait(wait.id)])
 
 
+async def votes_are_added(opener: Opener) -> None:
+    """A vote that needs others is kept, and its run waits on; an answer to another revision changes nothing."""
+    async with opener() as ledger:
+        new = await begin(ledger)
+        wait = await _asked(ledger, a_wait(new.id, quorum=2))
+        await ledger.park(a_park(new.id, wait.id))
+        first = await ledger.answer(an_answer(wait.id, state="pending", votes=(YES,), revision=1))
+        same(first and (first.state, first.votes, first.resolved_at, first.revision), ("pending", (YES,), None, 2))
+        same((await _state(ledger, new.id), await ledger.count_waits()), ("waiting", 1))
+        same(await ledger.answer(an_answer(wait.id, revision=1)), None)
+        same(await ledger.wait(wait.id), first)
+        last = await ledger.answer(an_answer(wait.id, votes=(YES, YES), revision=2))
+        same(last and (last.state, last.votes, last.resolved_at), ("approved", (YES, YES), 150.0))
+        same(await _state(ledger, new.id), "queued")
+
+
+async def one_of_many_votes_is_added(opener: Opener) -> None:
+    """Of votes to one revision that come at once exactly one is kept, so that none overwrites another."""
+    async with opener() as ledger, opener() as second:
+        new = await begin(ledger)
+        wait = await _asked(ledger, a_wait(new.id, quorum=9))
+        votes = [(Vote(by=str(n), decision="approve", at=150.0),) for n in range(10)]
+        answers = [
+            (ledger, second)[n % 2].answer(an_answer(wait.id, state="pending", votes=each, revision=1))
+            for n, each in enumerate(votes)
+        ]
+        kept = [record for record in await asyncio.gather(*answers) if record]
+        same(kept, [await ledger.wait(wait.id)])
+
+
 async def late_answers_are_refused(opener: Opener) -> None:
     """An answer that comes when the time is over settles nothing, also when nobody has said so yet."""
     async with opener() as ledger:
@@ -234,6 +264,8 @@ WAITS: tuple[Contract, ...] = (
     viewers_see_theirs,
     first_answer_wins,
     one_of_many_answers_wins,
+    votes_are_added,
+    one_of_many_votes_is_added,
     late_answers_are_refused,
     answers_queue_runs,
     parking_misses_no_answer,

@@ -15,7 +15,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, NotFound
 from headgate.core.events import Event, InputRequested
 from headgate.core.messages import Message, ToolResult
-from headgate.engine.answers import decided, delivered, give, may_answer, require_approver
+from headgate.engine.answers import Polls, cast, delivered, give, may_answer, require_approver
 from headgate.engine.reload import Reloaded
 from headgate.engine.run import Ending, Order
 from headgate.engine.sessions import Session
@@ -155,7 +155,9 @@ class LocalClient:
         if principal is not OPERATOR:
             require_approver(principal, wait)
         vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
-        await self._give(decided(wait, vote, remember=reply.remember), wait)
+        done = await cast(wait, vote, Polls(self._host, self._host.ledger), remember=reply.remember)
+        if self._run is not None and done.state != "pending":
+            self._run.answered()
 
     async def decline(self, question: InputRequested) -> None:
         """The result of the call is that nobody here can execute it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from headgate.core.events import ApprovalRequested, Event, InputRequested
 from headgate.core.messages import ErrorInfo, Message
@@ -19,11 +19,13 @@ NOT_SUPPORTED = ErrorInfo("not_supported", "the person uses a command line that 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a person says to a question; `remember` extends an approval to the rest of the conversation."""
+    """What a person says to a question; `remember` extends an approval to the rest of the conversation, `edited_args`
+    are approved instead of those that were asked about."""
 
     decision: Decision
     reason: str = ""
     remember: bool = False
+    edited_args: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

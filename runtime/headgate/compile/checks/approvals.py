@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headgate.compile.approvals import FREE
+from headgate.compile.checks.conditions import arguments_of, mistyped
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft
 from headgate.compile.naming import check_names, unknown
@@ -16,15 +17,16 @@ from headgate.manifest.diagnostics import Diagnostic
 Located = Iterator[Diagnostic]
 
 TABLE = "approvals"
-_OF_ASKING = ("remember", "timeout", "approvers")
+_OF_ASKING = ("remember", "qualifier", "timeout", "approvers", "quorum")
+_OF_APPROVING = ("remember", "qualifier", "quorum")
 
 
 def check_policies(draft: Draft) -> Located:
-    """Tools and approvers of policies exist, and a policy that asks nobody says nothing of asking."""
+    """Tools and approvers of policies exist, their expressions fit the tool that they are about, and no key is idle."""
     if draft.gateway is None or draft.gateway_site is None:
         return
     for name, policy in draft.gateway.approvals.items():
-        for rule in (_tools, _approvers, _idle):
+        for rule in (_tools, _approvers, _quorum, _expressions, _idle):
             for finding in rule(draft, policy, (TABLE, name)):
                 yield from draft.gateway_site.diagnose(finding)
 
@@ -45,6 +47,16 @@ def _approvers(draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Findin
             yield unknown("team or key", name, known, (*at, "approvers", index))
 
 
+def _quorum(draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Finding]:
+    if draft.gateway is None or _people(draft) is None:
+        return
+    keys, named = draft.gateway.auth.keys, frozenset(policy.approvers)
+    voters = [name for name, key in keys.items() if not named or not named.isdisjoint((name, key.team))]
+    if policy.quorum > 1 and len(voters) < policy.quorum:
+        message = f"{policy.quorum} keys must approve, and only {len(voters)} may: {', '.join(voters) or 'none'}"
+        yield Finding((*at, "quorum"), "HG1401", message, "lower it, or name more approvers")
+
+
 def _people(draft: Draft) -> frozenset[str] | None:
     """The teams and the keys; None when they are not all known."""
     site, gateway = draft.gateway_site, draft.gateway
@@ -55,12 +67,23 @@ def _people(draft: Draft) -> frozenset[str] | None:
     return frozenset(keys) | {key.team for key in keys.values()}
 
 
+def _expressions(draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Finding]:
+    args = arguments_of(draft, policy.tools)
+    yield from mistyped(policy.when, args, (*at, "when"))
+    yield from mistyped(policy.qualifier, args, (*at, "qualifier"))
+
+
 def _idle(_draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Finding]:
     for key in _OF_ASKING if policy.decide != "ask" else ():
-        asks = key != "remember" and policy.on_unknown_outcome == "ask"
+        asks = key not in _OF_APPROVING and policy.on_unknown_outcome == "ask"
         if key in policy.model_fields_set and not asks:
             message = f"{key!r} has no effect: the policy asks nobody"
             yield Finding((*at, key), "HG1206", message, "remove it, or decide 'ask'", severity="warning")
+    if policy.decide == "allow" and policy.mode != "enforce":
+        message = (
+            f"a policy that allows has no effect in mode {policy.mode!r}: there is nothing that it would have held"
+        )
+        yield Finding((*at, "mode"), "HG1206", message, "remove the mode, or the policy", severity="warning")
 
 
 def check_named_policies(draft: Draft) -> Located:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from pydantic_core import PydanticCustomError
-
-from headgate.compile.decode import finding_of, touches
+from headgate.compile.checks.conditions import arguments_of, mistyped
+from headgate.compile.decode import touches
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.naming import check_names
-from headgate.core.glob import is_glob, matching
+from headgate.core.glob import matching
 from headgate.core.kind import Finding, Key
-from headgate.expressions.cel_types import Declarations
 from headgate.interceptors.common import InterceptorSpec
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.tools.common import ToolSpec
@@ -36,19 +33,8 @@ def _findings(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Findi
     for key, noun, known in (*tools, ("agents", "agent", draft.agent_names)):
         globs = getattr(spec, key) or ()
         yield from check_names(noun, () if globs == ("*",) else globs, known, (*item.site.key, key))
-    if spec.when is not None:
-        try:
-            spec.when.within(Declarations(args=_arguments(draft, spec)))
-        except PydanticCustomError as error:
-            yield finding_of(error, (*item.site.key, "when"))
-
-
-def _arguments(draft: Draft, spec: InterceptorSpec) -> Mapping[str, Any] | None:
-    """The input schema, if the interceptor is about calls of just one tool that states it."""
-    if len(spec.tools) != 1 or is_glob(spec.tools[0]) or "model" in spec.touches:
-        return None
-    item = draft.tools.get(spec.tools[0])
-    return item.spec.input if item is not None and isinstance(item.spec, ToolSpec) else None
+    args = None if "model" in spec.touches else arguments_of(draft, spec.tools)
+    yield from mistyped(spec.when, args, (*item.site.key, "when"))
 
 
 def check_covered(draft: Draft) -> Located:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from headgate.compile.approvals import Approvals, Ruling
+from headgate.compile.approvals import Approvals
+from headgate.compile.rulings import Ruling
+from headgate.core.context import RunContext
 from headgate.core.ports import ToolDefinition
 
 
@@ -20,7 +23,7 @@ class Consent(Approvals):
         """See `Approvals.under`."""
         return Consent(self._approvals.under(profiles))
 
-    def ruling(self, tool: ToolDefinition, args: Mapping[str, Any], /) -> Ruling:
+    def ruling(self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /) -> Ruling:
         """See `Approvals.ruling`; `ask` becomes `allow`."""
-        found = self._approvals.ruling(tool, args)
-        return Ruling("allow", found.policy) if found.decide == "ask" else found
+        found = self._approvals.ruling(tool, args, within)
+        return replace(found, decide="allow") if found.decide == "ask" else found

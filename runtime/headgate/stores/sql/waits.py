@@ -27,8 +27,8 @@ _VISIBLE = """
 _HOLD_RUN = "UPDATE runs SET fence = fence WHERE id = (SELECT run_id FROM waits WHERE id = :id)"
 
 _SETTLE = """
-UPDATE waits SET state = :state, votes = :votes, result = :result, resolved_at = :at, revision = revision + 1
-WHERE id = :id AND state = 'pending' AND expires_at > :at
+UPDATE waits SET state = :state, votes = :votes, result = :result, resolved_at = :resolved_at, revision = revision + 1
+WHERE id = :id AND state = 'pending' AND expires_at > :at AND revision = coalesce(:revision, revision)
 """
 
 _EXPIRE = """
@@ -99,14 +99,17 @@ class SqlWaits:
             "votes": bind(answer.votes),
             "result": bind(answer.result),
             "at": answer.at,
+            "resolved_at": None if answer.state == "pending" else answer.at,
+            "revision": answer.revision,
         }
         grant = [Statement(_GRANT, (columns(answer.grant),))] if answer.grant else []
+        queue = [Statement(_QUEUE_RUN, (wait,))] if answer.state != "pending" else []
         try:
             rows = await self._database.change(
                 Statement(_HOLD_RUN, (wait,)),
                 Statement(_SETTLE, (settled,), _SETTLED),
                 *grant,
-                Statement(_QUEUE_RUN, (wait,)),
+                *queue,
                 Statement(_SELECT, (wait,)),
             )
         except StoreError as error:

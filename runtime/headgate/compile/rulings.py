@@ -1,0 +1,98 @@
+"""What one policy says of one call: whether its condition is true of it, and for which qualifier it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from headgate.core.context import Mode, RunContext
+from headgate.core.ports import ToolDefinition
+from headgate.expressions.activation import Activation, Facts
+from headgate.expressions.condition import Condition, ConditionError, Text
+
+Decision = Literal["allow", "ask", "deny"]
+UnknownOutcome = Literal["tell_model", "ask"]
+
+STRICTNESS: Mapping[Decision, int] = {"allow": 0, "ask": 1, "deny": 2}
+"""Across layers the greatest wins."""
+
+
+class Case:
+    """One call as policies see it; its facts are converted once, when the first expression asks for them."""
+
+    def __init__(self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext) -> None:
+        self.tool = tool
+        self._args = args
+        self._within = within
+
+    @cached_property
+    def activation(self) -> Activation:
+        """The facts."""
+        within = self._within
+        facts = Facts(
+            tool=self.tool, args=self._args, agent=within.agent, session=within.session, now=datetime.now(UTC),
+            turn=within.turn, cost_usd=within.cost, depth=within.depth, tainted=within.tainted,
+        )  # fmt: skip
+        return Activation.of(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one policy says of the tools that it covers.
+
+    `when` is of which calls, `mode` whether it counts. `remember` is whether an answer may hold until the session ends,
+    for the calls with the same `qualifier`; `timeout` the seconds that there are to answer, `approvers` the teams or
+    keys that may (everybody with the scope when empty), `quorum` how many of them must.
+    """
+
+    name: str
+    decide: Decision
+    remember: bool
+    timeout: float
+    approvers: tuple[str, ...]
+    on_unknown_outcome: UnknownOutcome | None
+    quorum: int = 1
+    when: Condition | None = None
+    qualifier: Text | None = None
+    mode: Mode = "enforce"
+
+    def holds(self, case: Case, *, failed: bool | None = None) -> bool:
+        """Whether the policy is about the call. A condition that has no answer is `failed`: unless that is given, it
+        counts as true where the policy holds or refuses calls, and as false where it lets them pass."""
+        if self.when is None:
+            return True
+        try:
+            return self.when.holds(case.activation)
+        except ConditionError:
+            return self.decide != "allow" if failed is None else failed
+
+    def qualified(self, case: Case) -> str | None:
+        """What a remembered answer is confined to; None when the policy does not say, or has no answer for the call:
+        an empty text is none."""
+        if self.qualifier is None:
+            return None
+        try:
+            return self.qualifier.value(case.activation) or None
+        except ConditionError:
+            return None
+
+    def remembers(self, qualifier: str | None) -> bool:
+        """Whether an answer may be remembered for calls with this qualifier."""
+        return self.remember and (self.qualifier is None or qualifier is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a call, and the policy that says so; without one nothing covers the tool, and it is allowed.
+
+    `qualifier` is what the policy makes of the call. `watched` are the policies that would have been stricter, if they
+    counted.
+    """
+
+    decide: Decision
+    policy: Policy | None
+    qualifier: str | None = None
+    watched: tuple[Policy, ...] = ()

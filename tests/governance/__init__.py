@@ -1,0 +1,1 @@
+"""What the rules of a tree hold against every way around them."""
