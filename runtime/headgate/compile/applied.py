@@ -26,6 +26,7 @@ from headgate.core.ports import (
 )
 from headgate.expressions.activation import Activation, Facts
 from headgate.expressions.condition import Condition, ConditionError
+from headgate.interceptors.texts import warned
 
 _TURN = ToolDefinition("", "", {}, Annotations(read_only=True, destructive=False, idempotent=True, open_world=False))
 """What conditions see as `tool` when they are asked about a model turn."""
@@ -67,7 +68,7 @@ class Applied:
                 return await applied_calls.enforced(self.interceptor, wanted, ctx, applied_calls.Inner(
                     wanted, inner, violations), say)  # fmt: skip
             found, result = await applied_calls.watched(self.interceptor, wanted, ctx, within, inner, say)
-            return applied_calls.warned(result, self.name, found) if found and self.mode == "warn" else result
+            return warned(result, f"{self.name}: {found.message}") if found and self.mode == "warn" else result
 
         return call
 

@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-import msgspec
-
 from headgate.compile.plan import Violations
 from headgate.core.context import Action, RunContext, ToolContext
 from headgate.core.errors import GatewayError, PolicyRefused
-from headgate.core.messages import ErrorInfo, Text, ToolCall, ToolResult
+from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
 from headgate.core.ports import Interceptor, ToolNext
 
 Say = Callable[[Action, GatewayError], None]
@@ -102,15 +100,3 @@ async def watched(
             found = WOULD_CHANGE
             say("change", found)
     return found, await once.made()
-
-
-def warned(result: ToolResult, name: str, found: GatewayError) -> ToolResult:
-    """The result with a warning that the model reads."""
-    said = f"{name}: {found.message}"
-    if isinstance(result.structured, dict):
-        held = result.structured.get("_warnings")
-        known = held if isinstance(held, list) else []
-        return msgspec.structs.replace(result, structured={**result.structured, "_warnings": [*known, said]})
-    if result.structured is None and result.error is None:
-        return msgspec.structs.replace(result, content=(*result.content, Text(f"\n[warning: {said}]")))
-    return result

@@ -55,8 +55,8 @@ _CHUNK_BYTES = 4096
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool; of a
-    result that is larger than `output_limit` bytes, `spill` keeps the whole. `taint` is what the run's transcript says
-    of it, `decisions` counts what interceptors decide."""
+    result that is larger than `output_limit` bytes, `spill` keeps the whole. `decisions` counts what
+    interceptors decide."""
 
     plan: AgentPlan
     session: SessionInfo
@@ -66,8 +66,12 @@ class Dispatch:
     withdrawn: Callable[[str], str | None]
     output_limit: int
     spill: Spill
-    taint: Taint = field(default_factory=Taint)
     decisions: Decisions = field(default_factory=Decisions)
+
+    @property
+    def taint(self) -> Taint:
+        """What the run's transcript says of it; policies and interceptors are told the same."""
+        return self.questions.taint
 
     @property
     def definitions(self) -> tuple[ToolDefinition, ...]:

@@ -7,7 +7,7 @@ again and finds the row settled.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, nextafter
 from typing import Any
 
@@ -21,6 +21,7 @@ from headgate.core.messages import ToolCall, ToolResult, failed
 from headgate.engine.edits import args_hash, bound_hash, edit_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.remarks import watch
+from headgate.engine.taint import Taint
 from headgate.engine.turn import CallState
 from headgate.stores.port import Ledger
 from headgate.stores.records import Intent
@@ -34,12 +35,13 @@ UNKNOWN_TIMEOUT = 24 * 3600.0
 @dataclass(frozen=True, slots=True)
 class Questions:
     """Asks on behalf of one run. Every method returns a wait that is pending, a result that ends the call, or None:
-    the call may go on."""
+    the call may go on. `taint` is what the run's transcript says of it."""
 
     plan: AgentPlan
     session: SessionInfo
     ledger: Ledger
     recorder: Recorder
+    taint: Taint = field(default_factory=Taint)
 
     async def permission(
         self, call: ToolCall, tool: BoundTool, state: CallState, within: RunContext
