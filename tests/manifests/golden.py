@@ -26,7 +26,7 @@ KINDS = Kinds(
     {name: PROVIDERS[name] for name in ("anthropic", "scripted", "auto")},
     {name: TOOLS[name] for name in ("http", "function")},
     SECRETS,
-    {name: INTERCEPTORS[name] for name in ("rate_limit",)},
+    {name: INTERCEPTORS[name] for name in ("cache", "rate_limit", "redact")},
 )
 """Few kinds, so that a new one changes no golden."""
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)

@@ -60,7 +60,7 @@ def _idle(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Finding]:
     passed = [name for name in tools if not spec.handles(draft.tools[name].spec.behaviour)]
     if passed:
         message = f"interceptor {item.name!r} lets every call of {', '.join(passed)} pass: {spec.only}"
-        hint = "leave them out, or state their annotations: if they are"
+        hint = "leave them out, or state their annotations"
         yield Finding(_blamed(item), "HG1206", message, hint, severity="warning")
 
 
