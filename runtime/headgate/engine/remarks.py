@@ -3,13 +3,13 @@ a person has changed the arguments."""
 
 from __future__ import annotations
 
-from headgate.compile.applied_calls import warned
 from headgate.compile.rulings import Ruling
 from headgate.core.context import Action, RunContext
 from headgate.core.errors import PolicyRefused
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.engine.edits import EDITED, insisted
 from headgate.engine.turn import CallState
+from headgate.interceptors.texts import warned
 
 
 def watch(ruling: Ruling, call: ToolCall, state: CallState, within: RunContext) -> None:
@@ -36,7 +36,8 @@ def remarked(result: ToolResult, state: CallState) -> ToolResult:
     if result.status in ("denied", "expired"):
         return result
     for name, found in state.remarks.items():
-        said = warned(result, name, found)
+        remark = f"{name}: {found.message}"
+        said = warned(result, remark)
         must = said is result and found.code == EDITED
-        result = insisted(result, f"{name}: {found.message}") if must else said
+        result = insisted(result, remark) if must else said
     return result
