@@ -14,6 +14,7 @@ import msgspec
 from headgate.core.events import Outcome, RunState
 from headgate.core.messages import ErrorInfo, Message, ResultStatus, ToolResult, Usage
 from headgate.stores.told import Told
+from headgate.stores.usage import TurnUsage
 from headgate.stores.waits import WaitRecord
 
 SessionState = Literal["open", "closed"]
@@ -171,7 +172,8 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class StepCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """Steps that are done, the messages they produced in order, the run's progress after them, and what was told."""
+    """Steps that are done, the messages they produced in order, the run's progress after them, what was told, and what
+    the model turns among the steps used."""
 
     run_id: str
     fence: int
@@ -179,6 +181,7 @@ class StepCommit(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepRecord, ...] = ()
     messages: tuple[Produced, ...] = ()
     told: Told = Told()
+    used: tuple[TurnUsage, ...] = ()
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +219,7 @@ class RunEndRecord(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepRecord, ...] = ()
     messages: tuple[Produced, ...] = ()
     told: Told = Told()
+    used: tuple[TurnUsage, ...] = ()
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,12 +278,15 @@ class Cutoffs(msgspec.Struct, frozen=True, kw_only=True):
     """What is older than these times, in epoch seconds, is swept; None keeps it for ever.
 
     `events`: the log of ended runs. `runs`: ended runs of no session, and the steps of those that have one. `sessions`:
-    sessions that were last used then, with their runs.
+    sessions that were last used then, with their runs. `audit`: records of the audit log, but for the newest. `usage`:
+    what turns used.
     """
 
     events: float | None = None
     runs: float | None = None
     sessions: float | None = None
+    audit: float | None = None
+    usage: float | None = None
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,4 +296,6 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 0
     steps: int = 0
     sessions: int = 0
+    audit: int = 0
+    usage: int = 0
     more: bool = False

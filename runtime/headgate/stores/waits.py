@@ -9,6 +9,7 @@ import msgspec
 
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Told
 
 Decision = Literal["approve", "deny", "retry", "done", "failed"]
@@ -85,7 +86,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What settles a wait: the state it goes to, by which vote, or with which result."""
+    """What settles a wait: the state it goes to, by which vote, or with which result; `audit` is kept if it does."""
 
     wait_id: str
     state: WaitState
@@ -93,6 +94,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     votes: tuple[Vote, ...] = ()
     result: ToolResult | None = None
     grant: Grant | None = None
+    audit: tuple[AuditEntry, ...] = ()
 
 
 class WaitFilter(msgspec.Struct, frozen=True, kw_only=True):
