@@ -116,7 +116,7 @@ class _Fold:
             if (target.provider, model) in out:
                 continue
             spec = self._draft.providers[target.provider].spec
-            out[target.provider, model] = Candidate(provider, model, spec.retry, spec.turn_timeout)
+            out[target.provider, model] = Candidate(provider, model, spec.retry, spec.turn_timeout, target.provider)
             queue[:0] = [self._fallback(name) for name in spec.fallback]
         return [(name, candidate) for (name, _), candidate in out.items()]
 

@@ -30,7 +30,6 @@ class Planned:
 
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
-    ("retention", "audit"): "the audit log",
     ("mcp",): "MCP servers",
     ("interceptors",): "interceptors",
     ("approvals", "*", "when"): "conditions of approvals",

@@ -86,6 +86,18 @@ class Retention(Spec):
     """The event log of a run is deleted this long after its end; until then it can be followed and read again."""
     sessions: Lasting = 90 * 86400.0
     """A session and its runs are deleted this long after the session was last used."""
+    audit: Lasting = 400 * 86400.0
+    """Records of the audit log are trimmed, from the oldest on, this long after they were written."""
+    usage: Lasting = 400 * 86400.0
+    """What a model turn used is forgotten this long after the turn."""
+
+
+class Audit(Spec):
+    """What the audit log says."""
+
+    arguments: Literal["shapes", "hashes", "values"] = "shapes"
+    """What is written down of the arguments of a tool call: the type and length of each, one SHA-256 over all of them,
+    or the arguments themselves."""
 
 
 class Reload(Spec):
@@ -189,6 +201,8 @@ class Gateway(Spec):
     """Where runs, sessions and messages are committed."""
     retention: Retention = Retention()
     """How long what was committed is kept."""
+    audit: Audit = Audit()
+    """What the audit log says."""
     reload: Reload = Reload()
     """How an edit becomes the live revision."""
     boot: Annotated[Boot, Field(json_schema_extra=RESTART)] = Boot()

@@ -86,7 +86,8 @@ class TurnDone(msgspec.Struct, frozen=True):
     """The turn is whole: always the last event of a stream, and exactly once.
 
     `cut` is true when the provider stopped in the middle of a tool call, whose arguments cannot be trusted then.
-    `cost` is in USD, None when the model has no known price.
+    `cost` is in USD, None when the model has no known price. `provider` is the one of the manifest that made the turn,
+    which it need not know itself.
     """
 
     message: Message
@@ -95,6 +96,7 @@ class TurnDone(msgspec.Struct, frozen=True):
     model: str
     cost: float | None = None
     cut: bool = False
+    provider: str = ""
 
 
 ModelEvent = TextChunk | ThinkingChunk | Restarted | TurnDone

@@ -12,6 +12,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Forbidden, Gone, Invalid
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.engine.witness import answered
 from headgate.stores.waits import Answer, Decision, Grant, Vote, WaitRecord
 
 DECISIONS: Mapping[WaitKind, tuple[Decision, ...]] = {
@@ -55,7 +56,13 @@ def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False) -> Answer:
         raise Invalid(f"{vote.decision!r} is no answer to a question of the kind {wait.kind!r}; {fits}")
     require_pending(wait, vote.at)
     grant = _grant(wait, vote) if remember and wait.may_remember and vote.decision == "approve" else None
-    return Answer(wait_id=wait.id, state=_STATES[vote.decision], at=vote.at, votes=(*wait.votes, vote), grant=grant)
+    told = answered(
+        wait, vote.by, vote.decision, vote.at, reason=vote.reason, remembered="until the session ends" if grant else ""
+    )
+    return Answer(
+        wait_id=wait.id, state=_STATES[vote.decision], at=vote.at, votes=(*wait.votes, vote), grant=grant,
+        audit=(told,),
+    )  # fmt: skip
 
 
 def delivered(wait: WaitRecord, result: ToolResult, at: float) -> Answer:
@@ -63,7 +70,8 @@ def delivered(wait: WaitRecord, result: ToolResult, at: float) -> Answer:
     if wait.kind != "client_tool":
         raise Invalid(f"a question of the kind {wait.kind!r} takes no result")
     require_pending(wait, at)
-    return Answer(wait_id=wait.id, state="answered", at=at, result=result)
+    told = answered(wait, wait.principal, result.status, at)
+    return Answer(wait_id=wait.id, state="answered", at=at, result=result, audit=(told,))
 
 
 def require_pending(wait: WaitRecord, at: float) -> None:

@@ -33,6 +33,7 @@ from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
+from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
 from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
 from headgate.stores.waits import Answer, WaitRecord
@@ -141,7 +142,10 @@ class Host:
 
     def recorder(self, run: Run) -> Recorder:
         """Who writes for the run."""
-        return Recorder(self.ledger, Teller(run.id, run.log, run.fence, self.flusher), run.progress, run.steps)
+        who, detail = run.order.principal, run.snapshot.gateway.audit.arguments
+        witness = Witness(run.id, who.key, who.team, run.plan.name, run.session_id or None, detail)
+        teller = Teller(run.id, run.log, run.fence, self.flusher)
+        return Recorder(self.ledger, teller, run.progress, run.steps, witness)
 
     def start(self, run: Run, recorder: Recorder, start: Start) -> None:
         """Gives a run that is held its task."""
@@ -204,7 +208,8 @@ class Host:
     async def end(self, record: RunRecord, ending: Ending) -> None:
         """Ends a run that this process has claimed and that has no task."""
         teller = Teller(record.id, self.logs.claimed(record), record.fence, self.flusher)
-        await Recorder(self.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
+        recorder = Recorder(self.ledger, teller, progress_of(record), witness=Witness.of(record))
+        await recorder.cancel(ending.reason, ending.outcome)
 
     @property
     def _streams_per_key(self) -> int:

@@ -105,8 +105,14 @@ class Keeper:
         if now < self._next_sweep:
             return
         kept = self._host.snapshot.gateway.retention
-        cutoffs = Cutoffs(events=now - kept.events, runs=now - kept.runs, sessions=now - kept.sessions)
+        cutoffs = Cutoffs(
+            events=now - kept.events, runs=now - kept.runs, sessions=now - kept.sessions, audit=now - kept.audit,
+            usage=now - kept.usage,
+        )  # fmt: skip
         swept = await self._ledger.sweep(cutoffs, _ROWS)
         self._next_sweep = now + (1.0 if swept.more else SWEEP)
-        if swept.events or swept.runs or swept.steps or swept.sessions:
-            log.info("ledger.swept", events=swept.events, runs=swept.runs, steps=swept.steps, sessions=swept.sessions)
+        if swept.events or swept.runs or swept.steps or swept.sessions or swept.audit or swept.usage:
+            log.info(
+                "ledger.swept", events=swept.events, runs=swept.runs, steps=swept.steps, sessions=swept.sessions,
+                audit=swept.audit, usage=swept.usage,
+            )  # fmt: skip

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from headgate.compile.approvals import Policy, Ruling
@@ -19,6 +17,7 @@ from headgate.compile.plan import AgentPlan, BoundTool
 from headgate.core.context import SessionInfo
 from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, InputRequested, WaitKind
 from headgate.core.messages import ToolCall, ToolResult, failed
+from headgate.engine.arguments import args_hash
 from headgate.engine.recorder import Recorder
 from headgate.engine.turn import CallState
 from headgate.stores.port import Ledger
@@ -28,7 +27,6 @@ from headgate.stores.waits import Answer, Opened, WaitRecord, new_wait_id
 
 UNKNOWN_TIMEOUT = 24 * 3600.0
 """Seconds that a question about an unknown outcome stands when no policy says how long; then the model is told."""
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +47,24 @@ class Questions:
             if asked is not None and asked.state == "pending":
                 await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=self.recorder.now()))
                 self._resolved(replace(asked, state="cancelled"), state, call)
+            self._ruled(call, ruling, "deny")
             return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
         if asked is not None:
             return self._settled(asked, state, call)
-        if ruling.decide == "allow" or ruling.policy is None or await self._granted(call, ruling.policy):
+        if ruling.decide == "allow" or ruling.policy is None:
+            self._ruled(call, ruling, "allow")
+            return None
+        if await self._granted(call, ruling.policy):
+            self._ruled(call, ruling, "allow", remembered=True)
             return None
         return await self._ask(call, tool, state, ruling.policy)
+
+    def _ruled(self, call: ToolCall, ruling: Ruling, decision: str, *, remembered: bool = False) -> None:
+        """Has the audit log tell what a policy decided, with the call's next transaction."""
+        if ruling.policy is not None:
+            recorder = self.recorder
+            name, at = ruling.policy.name, recorder.now()
+            recorder.note(recorder.witness.ruled(call, name, decision, at, remembered=remembered))
 
     async def front_end(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
         """The result of a tool that the caller's front end executes; None for every other tool."""
@@ -96,7 +106,7 @@ class Questions:
             )  # fmt: skip
             return self.ledger.begin_call(intent)
 
-        await self.recorder.keep(work)
+        await self.recorder.keep(work, audit=(self.recorder.witness.begun(call, self.recorder.now()),))
 
     def _settled(self, asked: WaitRecord, state: CallState, call: ToolCall) -> WaitRecord | ToolResult | None:
         if asked.state == "pending":
@@ -153,7 +163,7 @@ class Questions:
         def work(told: Told) -> Coroutine[Any, Any, None]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
 
-        await self.recorder.keep(work, (event, wait.step))
+        await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))
         return wait
 
     def _wait(
@@ -171,11 +181,6 @@ class Questions:
         )  # fmt: skip
         state.waits[kind] = wait
         return wait
-
-
-def args_hash(args: Mapping[str, Any] | None) -> str:
-    """The SHA-256 of the arguments, whatever the order of their keys."""
-    return sha256(_canonical(args or {})).hexdigest()
 
 
 def _shown(schema: Mapping[str, Any], args: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -23,10 +23,12 @@ from headgate.core.events import (
     ThinkingDelta,
     ToolCompleted,
 )
-from headgate.core.messages import ErrorInfo, Message, ResultStatus, Text, ToolCall, ToolResult, Usage
+from headgate.core.messages import ErrorInfo, Message, ResultStatus, Text, ToolCall, ToolResult
 from headgate.core.ports import TurnDone
 from headgate.engine.teller import Teller
 from headgate.engine.utterance import Held, Utterance
+from headgate.engine.witness import Witness
+from headgate.stores.audit import AuditEntry
 from headgate.stores.port import Ledger
 from headgate.stores.records import (
     EndState,
@@ -39,6 +41,7 @@ from headgate.stores.records import (
     StepRecord,
 )
 from headgate.stores.told import Told
+from headgate.stores.usage import TurnUsage
 
 E = TypeVar("E", bound=Event)
 _STATES: Mapping[type[RunEnd], EndState] = {
@@ -51,8 +54,12 @@ _STATES: Mapping[type[RunEnd], EndState] = {
 class Recorder:
     """Stamps and appends the events of one run, and commits its steps under its fence."""
 
-    def __init__(self, ledger: Ledger, teller: Teller, progress: Progress | None = None, steps: int = 0) -> None:
+    def __init__(
+        self, ledger: Ledger, teller: Teller, progress: Progress | None = None, steps: int = 0,
+        witness: Witness | None = None,
+    ) -> None:  # fmt: skip
         """`progress` and `steps` are those of the run's owners before."""
+        self.witness = witness or Witness(teller.run_id)
         so_far = progress or Progress()
         self.run_id, self.fence = teller.run_id, teller.fence
         self.turns, self.usage, self.cost = so_far.turns, so_far.usage, so_far.cost
@@ -95,17 +102,25 @@ class Recorder:
         """Forgets what was said in the turn that is being made again."""
         self._deltas.clear()
 
-    async def keep(self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int]) -> None:
+    def note(self, entry: AuditEntry) -> None:
+        """Has the audit log tell this with the next transaction of the run."""
+        self._teller.note(entry)
+
+    async def keep(
+        self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
+        audit: tuple[AuditEntry, ...] = (),
+    ) -> None:  # fmt: skip
         """Carries out one transaction of the run, even when cancelled meanwhile, and then tells the events; each comes
         with its step."""
-        if await self._teller.keep(work, *events):
+        if await self._teller.keep(work, *events, audit=audit):
             raise asyncio.CancelledError
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
         """Keeps a new run; returns whether the caller was cancelled meanwhile."""
-        return await self._teller.keep(lambda told: self._ledger.create_run(new, lease, told), (event, 0))
+        audit = (self.witness.began(new),)
+        return await self._teller.keep(lambda told: self._ledger.create_run(new, lease, told), (event, 0), audit=audit)
 
     def begin_turn(self, step: int, model: str) -> None:
         """A model turn begins; if the run ends in the middle of it, what was said until then is kept."""
@@ -125,7 +140,11 @@ class Recorder:
             usage=done.usage, cost=done.cost or 0.0, status="error" if done.cut else "ok",
         )  # fmt: skip
         self._said += began.text
-        self._held = began.held(record, message, done.usage)
+        used = TurnUsage(
+            step=began.step, at=record.ended_at, provider=done.provider, model=done.model, usage=done.usage,
+            cost=done.cost,
+        )  # fmt: skip
+        self._held = began.held(record, message, used)
         if not last:
             await self.commit_turn()
 
@@ -136,7 +155,7 @@ class Recorder:
             return
 
         def work(told: Told) -> Coroutine[Any, Any, None]:
-            return self._ledger.commit_step(self._step(held.record, held.produced, told))
+            return self._ledger.commit_step(self._step(held.record, held.produced, told, held.used))
 
         told = [(held.event, held.record.n)] if held.event is not None else []
         if await self._teller.keep(work, *told, deltas=held.deltas):
@@ -166,13 +185,15 @@ class Recorder:
 
         duration = int((ended - started) * 1000)
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
-        await self.keep(work, (event, step))
+        await self.keep(work, (event, step), audit=(self.witness.called(record, server),))
 
-    def _step(self, record: StepRecord, produced: Produced | None, told: Told) -> StepCommit:
-        messages = (produced,) if produced else ()
+    def _step(
+        self, record: StepRecord, produced: Produced | None, told: Told, used: tuple[TurnUsage, ...] = ()
+    ) -> StepCommit:
         return StepCommit(
-            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,), messages=messages, told=told
-        )
+            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,),
+            messages=(produced,) if produced else (), told=told, used=used,
+        )  # fmt: skip
 
     @property
     def progress(self) -> Progress:
@@ -214,7 +235,7 @@ class Recorder:
             n=began.step, kind="model", name=began.model, started_at=began.started, ended_at=self.now(), status=status
         )
         self._said += began.text
-        self._held = began.held(record, Message("assistant", (Text(began.text),)), Usage(), broken=True)
+        self._held = began.held(record, Message("assistant", (Text(began.text),)), None)
 
     async def _end(self, event: RunEnd, error: ErrorInfo | None = None) -> None:
         """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""
@@ -225,11 +246,13 @@ class Recorder:
                 run_id=self.run_id, fence=self.fence, state=_STATES[type(event)], outcome=event.outcome,
                 ended_at=self.now(), progress=self.progress, error=error,
                 steps=(held.record,) if held else (), messages=(held.produced,) if held else (), told=told,
+                used=held.used if held else (),
             )  # fmt: skip
             return self._ledger.finish_run(end)
 
         last = [(held.event, held.record.n)] if held is not None and held.event is not None else []
-        await self._teller.keep(work, *last, (event, 0), deltas=held.deltas if held is not None else ())
+        deltas, audit = held.deltas if held is not None else (), (self.witness.ended(event, self.now()),)
+        await self._teller.keep(work, *last, (event, 0), deltas=deltas, audit=audit)
         self._held = None
         self._teller.rest()
 

@@ -15,6 +15,7 @@ from headgate.core.events import Delta, Event
 from headgate.engine.eventlog import EventLog
 from headgate.engine.flusher import Flusher
 from headgate.engine.unbroken import carry_out
+from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Batch, Told
 
 E = TypeVar("E", bound=Event)
@@ -33,6 +34,7 @@ class Teller:
         self._flusher = flusher
         self._n = 0
         self._unsaved: list[Event] = []
+        self._notes: list[AuditEntry] = []
         self._touched = False
 
     def tell(self, event: E, step: int) -> E:
@@ -43,6 +45,10 @@ class Teller:
             self._touch()
         return event
 
+    def note(self, entry: AuditEntry) -> None:
+        """Has the audit log tell this with the next transaction of the run."""
+        self._notes.append(entry)
+
     def _stamped(self, event: E, step: int) -> E:
         self._n += 1
         event.run, event.step, event.fence, event.n, event.at = self.run_id, step, self.fence, self._n, self.clock()
@@ -50,22 +56,25 @@ class Teller:
 
     async def keep(
         self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
-        deltas: tuple[Delta, ...] = (),
+        deltas: tuple[Delta, ...] = (), audit: tuple[AuditEntry, ...] = (),
     ) -> bool:  # fmt: skip
         """Runs one transaction, and then tells its events; what was told before and is not kept yet goes with it.
 
-        `deltas` are those that one of the events stands for. Returns whether the caller was cancelled meanwhile; when
-        nothing was kept nothing is told.
+        `deltas` are those that one of the events stands for, `audit` is what the audit log tells of the transaction.
+        Returns whether the caller was cancelled meanwhile; when nothing was kept nothing is told.
         """
         places = [self.log.hold(self._stamped(event, step)) for event, step in events]
         before, self._unsaved = self._unsaved, []
+        notes, self._notes = self._notes, []
         replaced = {delta.n for delta in deltas}
         rest = [event for event in before if event.n not in replaced] if replaced else before
         try:
-            cancelled = await carry_out(work(Told((*rest, *(event for event, _ in events)), deltas)))
+            told = Told((*rest, *(event for event, _ in events)), deltas, (*notes, *audit))
+            cancelled = await carry_out(work(told))
         except BaseException:
             self.log.let_go(*places, void=True)
             self._unsaved[:0] = before
+            self._notes[:0] = notes
             raise
         self.log.let_go(*places)
         if self.log.full and places:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from headgate.core.events import Delta, MessageCompleted, TextDelta, ThinkingDelta
-from headgate.core.messages import Message, Usage
+from headgate.core.messages import Message
 from headgate.stores.records import Produced, StepRecord
+from headgate.stores.usage import TurnUsage
 
 
 @dataclass(slots=True)
@@ -28,17 +29,22 @@ class Utterance:
         """What was thought."""
         return "".join(delta.text for delta in self.deltas if type(delta) is ThinkingDelta)
 
-    def held(self, record: StepRecord, message: Message, usage: Usage, *, broken: bool = False) -> Held:
-        """The turn as a transaction takes it; `broken` is one that was never whole, and of which nothing is told."""
-        event = MessageCompleted(text=message.text, thinking=self.thinking, usage=usage, model=record.name)
-        return Held(record, Produced(message, record.n), None if broken else event, () if broken else (*self.deltas,))
+    def held(self, record: StepRecord, message: Message, used: TurnUsage | None) -> Held:
+        """The turn as a transaction takes it; one of which nobody knows what it used was never whole, and nothing is
+        told of it."""
+        produced = Produced(message, record.n)
+        if used is None:
+            return Held(record, produced, None, (), ())
+        event = MessageCompleted(text=message.text, thinking=self.thinking, usage=used.usage, model=record.name)
+        return Held(record, produced, event, (*self.deltas,), (used,))
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A turn that is not committed yet, the event that tells it, and the deltas that this stands for."""
+    """A turn that is not committed yet, the event that tells it, the deltas that this stands for, and what it used."""
 
     record: StepRecord
     produced: Produced
     event: MessageCompleted | None
     deltas: tuple[Delta, ...]
+    used: tuple[TurnUsage, ...]

@@ -238,11 +238,11 @@ class AccountsLedger(Protocol):
 class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, RecordsLedger, AccountsLedger, Protocol):
     """The durable record of sessions, runs, steps, messages, logs and waits, of who did what, and of what it cost.
 
-    Every method that writes, but `sweep`, is one transaction: it is kept whole or not at all. All of them raise
-    `StoreError`, with the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already,
-    or one that is referred to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is
-    gone. When the awaiting task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot
-    know which.
+    Every method that writes, but `sweep`, is one transaction: it is kept whole or not at all. All methods raise
+    `StoreError`, with the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there
+    already, or one that is referred to is not), `store_closed` or `store_error`; the ledger works again as soon as the
+    cause is gone. When the awaiting task is cancelled the transaction is still kept or dropped as a whole, and the
+    caller cannot know which.
     """
 
     async def sweep(self, cutoffs: Cutoffs, limit: int, /) -> Swept:
