@@ -131,7 +131,7 @@ class TreeDesk:
         if reply.remember and not wait.may_remember:
             raise Invalid(f"policy {wait.policy!r} does not let approvals of {wait.tool} be remembered")
         vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
-        return _view(await give(decided(wait, vote, remember=reply.remember), wait, self._ledger))
+        return _view(await give(decided(wait, vote, remember=reply.remember, team=principal.team), wait, self._ledger))
 
     async def _wait(self, wait_id: str) -> WaitRecord:
         wait, principal = await self._ledger.wait(wait_id), self._principal

@@ -45,8 +45,9 @@ def require_approver(principal: Principal, wait: WaitRecord) -> None:
         raise Forbidden(f"only {names} may answer this; key {principal.key!r} may not", code="not_an_approver")
 
 
-def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False) -> Answer:
-    """The answer that a vote comes to; remembered for the session only where the policy has it so.
+def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False, team: str = "") -> Answer:
+    """The answer that a vote of somebody of the team comes to; remembered for the session only where the policy has it
+    so.
 
     Raises `Invalid` when the decision does not fit the question, `Conflict` as `require_pending` does.
     """
@@ -57,8 +58,9 @@ def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False) -> Answer:
     require_pending(wait, vote.at)
     grant = _grant(wait, vote) if remember and wait.may_remember and vote.decision == "approve" else None
     told = answered(
-        wait, vote.by, vote.decision, vote.at, reason=vote.reason, remembered="until the session ends" if grant else ""
-    )
+        wait, (vote.by, team), vote.decision, vote.at, reason=vote.reason,
+        remembered="until the session ends" if grant else "",
+    )  # fmt: skip
     return Answer(
         wait_id=wait.id, state=_STATES[vote.decision], at=vote.at, votes=(*wait.votes, vote), grant=grant,
         audit=(told,),
@@ -70,7 +72,7 @@ def delivered(wait: WaitRecord, result: ToolResult, at: float) -> Answer:
     if wait.kind != "client_tool":
         raise Invalid(f"a question of the kind {wait.kind!r} takes no result")
     require_pending(wait, at)
-    told = answered(wait, wait.principal, result.status, at)
+    told = answered(wait, (wait.principal, wait.team), result.status, at)
     return Answer(wait_id=wait.id, state="answered", at=at, result=result, audit=(told,))
 
 

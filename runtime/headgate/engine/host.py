@@ -21,6 +21,7 @@ from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
 from headgate.engine.admission import admit, planned, still_may, withdrawn
 from headgate.engine.audience import Audience
+from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
 from headgate.engine.logs import Logs
 from headgate.engine.recorder import Recorder
@@ -56,6 +57,7 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
+        self.auditor = Auditor(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)

@@ -17,6 +17,7 @@ from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
+from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle
 from headgate.engine.host import Host
@@ -126,11 +127,13 @@ class Reloader:
 
     # -- reload -----------------------------------------------------------------------------------------------------
 
-    async def reload(self, tree: Tree | None = None, *, match: Collection[str] | None = None) -> Reloaded:
+    async def reload(
+        self, tree: Tree | None = None, *, match: Collection[str] | None = None, by: Principal | None = None
+    ) -> Reloaded:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
         Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
-        `PreconditionFailed` when the live revision is none of `match`.
+        `PreconditionFailed` when the live revision is none of `match`. `by` is who asked for it; nobody: the watch.
         """
         async with self._lock:
             live = self._live
@@ -149,8 +152,19 @@ class Reloader:
                 snapshot = await self._open(compiled, live)
             except BuildError as error:
                 self._reject(compiled, error.diagnostics)
-                return Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
-            return await self._swap(compiled, snapshot)
+                rejected = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+                return await self._audited(rejected, by)
+            return await self._audited(await self._swap(compiled, snapshot), by)
+
+    async def _audited(self, done: Reloaded, by: Principal | None) -> Reloaded:
+        """The attempt, told by the audit log."""
+        if self._host is not None:
+            changed = done.difference
+            counts = {"added": len(changed.added), "changed": len(changed.changed), "removed": len(changed.removed)}
+            errors = sum(each.severity == "error" for each in done.diagnostics)
+            details = {"revision": done.revision, "asked": "key" if by else "watch", **counts, "errors": errors}
+            await self._host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
+        return done
 
     @property
     def _live(self) -> Snapshot:

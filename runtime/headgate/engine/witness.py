@@ -93,10 +93,11 @@ class Witness:
         )  # fmt: skip
 
 
-def answered(wait: WaitRecord, by: str, outcome: str, at: float, **details: str) -> AuditEntry:
-    """Somebody has settled a question of a run."""
+def answered(wait: WaitRecord, by: tuple[str, str], outcome: str, at: float, **details: str) -> AuditEntry:
+    """Somebody, a key of a team, has settled a question of a run."""
     given = {name: value[:_REASON] for name, value in details.items() if value}
     return AuditEntry(
-        at=at, kind=f"{wait.kind}.answered", key=by, agent=wait.agent, session=wait.session_id, run=wait.run_id,
-        call=wait.call_id, tool=wait.tool, policy=wait.policy, outcome=outcome, details={"wait": wait.id, **given},
+        at=at, kind=f"{wait.kind}.answered", key=by[0], team=by[1], agent=wait.agent, session=wait.session_id,
+        run=wait.run_id, call=wait.call_id, tool=wait.tool, policy=wait.policy, outcome=outcome,
+        details={"wait": wait.id, **given},
     )  # fmt: skip

@@ -20,6 +20,7 @@ from headgate.core.errors import GatewayError
 from headgate.server import (
     admin,
     agents,
+    audit,
     chat,
     chat_tools,
     conversations,
@@ -28,8 +29,10 @@ from headgate.server import (
     runs,
     sessions,
     status,
+    usage,
     waits,
 )  # fmt: skip
+from headgate.server.audited import Audited
 from headgate.server.door import Door, allowed_hosts, allowed_origins
 from headgate.server.edge import Edge
 from headgate.server.errors import on_crash, on_gateway_error, on_http_error
@@ -73,6 +76,9 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     waits.list_waits,
     waits.get_wait,
     waits.reply,
+    audit.list_audit,
+    audit.verify_audit,
+    usage.usage,
     admin.reload,
     admin.diagnostics,
     status.openapi,
@@ -102,7 +108,7 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
         logging_config=None,
         debug=False,
     )
-    return Door(app, allowed_hosts(server, bound), allowed_origins(server))
+    return Door(Audited(app, edge.host.auditor), allowed_hosts(server, bound), allowed_origins(server))
 
 
 def _edge(state: State) -> Edge:

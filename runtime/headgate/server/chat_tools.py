@@ -51,7 +51,7 @@ async def approve(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIRespo
         _require_open(asked, body.nonce, edge, now)
         require_answerer(principal, asked)
         vote = Vote(by=principal.key, decision="approve" if body.approved else "deny", at=now)
-        return await _given(edge, asked, decided(asked, vote, remember=body.allow_tool_type))
+        return await _given(edge, asked, decided(asked, vote, remember=body.allow_tool_type, team=principal.team))
     except Refused as refused:
         return refused.response
     except RequestError as error:

@@ -97,7 +97,7 @@ async def decide(approval_id: FromPath[str], request: ByKey, edge: NamedDependen
         said = 'only an approval in a session, by a policy with remember = "session", can be remembered'
         raise Invalid(said, code="not_rememberable")
     vote = Vote(by=principal.key, decision=body.decision, at=time.time(), reason=body.reason)
-    return await _given(edge, wait, decided(wait, vote, remember=body.remember))
+    return await _given(edge, wait, decided(wait, vote, remember=body.remember, team=principal.team))
 
 
 async def _given(edge: Edge, wait: WaitRecord, said: Answer) -> ASGIResponse:
@@ -149,4 +149,4 @@ def _outcome(wait: WaitRecord, body: Reply, principal: Principal) -> Answer:
         )
     vote = Vote(by=principal.key, decision=body.decision, at=time.time(), reason=body.reason)
     result = ToolResult(structured=body.result) if "result" in body.given else None
-    return replace(decided(wait, vote), result=result)
+    return replace(decided(wait, vote, team=principal.team), result=result)

@@ -155,7 +155,7 @@ class LocalClient:
         if principal is not OPERATOR:
             require_approver(principal, wait)
         vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
-        await self._give(decided(wait, vote, remember=reply.remember), wait)
+        await self._give(decided(wait, vote, remember=reply.remember, team=principal.team), wait)
 
     async def decline(self, question: InputRequested) -> None:
         """The result of the call is that nobody here can execute it."""
