@@ -39,7 +39,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
     ("code",): "code execution",
-    ("budgets",): "budgets across runs",
     ("source",): "GitOps sources",
     ("events",): "event webhooks",
     ("server", "compat"): "the seed-003 API",

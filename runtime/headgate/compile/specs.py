@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from headgate.compile.accounting import Audit, Budgets
 from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
@@ -90,14 +91,6 @@ class Retention(Spec):
     """Records of the audit log are trimmed, from the oldest on, this long after they were written."""
     usage: Lasting = 400 * 86400.0
     """What a model turn used is forgotten this long after the turn."""
-
-
-class Audit(Spec):
-    """What the audit log says."""
-
-    arguments: Literal["shapes", "hashes", "values"] = "shapes"
-    """What is written down of the arguments of a tool call: the type and length of each, one SHA-256 over all of them,
-    or the arguments themselves."""
 
 
 class Reload(Spec):
@@ -223,6 +216,8 @@ class Gateway(Spec):
     """Policies that hold tool calls until a person answers, or refuse them; the first that covers a tool decides."""
     limits: Limits = Limits()
     """Limits of every run; an agent may only be stricter."""
+    budgets: Budgets = Budgets()
+    """What may be used over all runs of a key, a team or a session."""
 
 
 class CancelAfter(Spec):

@@ -23,8 +23,10 @@ SIZE = r"^\d+(B|KiB|MiB|GiB)?$"
 """The patterns of durations and sizes in JSON Schema."""
 PATIENCE = rf"^(?!0+(\.0+)?[a-z]){DURATION[1:]}"
 """The pattern of durations that are not zero."""
-DURATIONS = (DURATION, PATIENCE)
-"""Both patterns of durations."""
+WINDOW = rf"^calendar_(day|month)$|{PATIENCE}"
+"""The pattern of those that may also be a day or month of the calendar."""
+DURATIONS = (DURATION, PATIENCE, WINDOW)
+"""All patterns of durations."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -19,6 +19,7 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
+from headgate.engine.accounts import Accounts
 from headgate.engine.admission import admit, planned, still_may, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.auditor import Auditor
@@ -57,7 +58,7 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
-        self.auditor = Auditor(ledger)
+        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
@@ -81,25 +82,24 @@ class Host:
             return self.guest
         return self.snapshot.principals.get(digest)
 
-    # -- new runs ----------------------------------------------------------------------------------------------------
-
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
         superseded = session.run if session is not None else None
-        self._admit(order, superseded)
+        self._admit(order, session, superseded)
         planned(self.snapshot, order)
 
-    def _admit(self, order: Order, superseded: Run | None = None) -> None:
+    def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
+        self.accounts.of(order.principal, session.id if session else "").require()
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run, or raises `RequestError` or `StoreError`; a run whose caller is cancelled
         before it starts is cancelled too."""
         snapshot = self.snapshot
-        self._admit(order)
+        self._admit(order, session)
         plan, choice = planned(snapshot, order)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
@@ -140,14 +140,11 @@ class Host:
                 slot.free()
         return subscription, run
 
-    # -- the task of a run -------------------------------------------------------------------------------------------
-
     def recorder(self, run: Run) -> Recorder:
         """Who writes for the run."""
-        who, detail = run.order.principal, run.snapshot.gateway.audit.arguments
-        witness = Witness(run.id, who.key, who.team, run.plan.name, run.session_id or None, detail)
         teller = Teller(run.id, run.log, run.fence, self.flusher)
-        return Recorder(self.ledger, teller, run.progress, run.steps, witness)
+        account = self.accounts.of(run.order.principal, run.session_id)
+        return Recorder(self.ledger, teller, run.progress, run.steps, _witness(run), account)
 
     def start(self, run: Run, recorder: Recorder, start: Start) -> None:
         """Gives a run that is held its task."""
@@ -210,8 +207,8 @@ class Host:
     async def end(self, record: RunRecord, ending: Ending) -> None:
         """Ends a run that this process has claimed and that has no task."""
         teller = Teller(record.id, self.logs.claimed(record), record.fence, self.flusher)
-        recorder = Recorder(self.ledger, teller, progress_of(record), witness=Witness.of(record))
-        await recorder.cancel(ending.reason, ending.outcome)
+        ended = Recorder(self.ledger, teller, progress_of(record), witness=Witness.of(record))
+        await ended.cancel(ending.reason, ending.outcome)
 
     @property
     def _streams_per_key(self) -> int:
@@ -236,8 +233,6 @@ class Host:
         if self.snapshot is run.snapshot:
             return None
         return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:
         """Takes no new run, lets steps that are going on end within `grace` seconds, and leaves the rest for later."""
@@ -264,6 +259,11 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
         await host.cancel(head, SUPERSEDED)
         conversation = await host.ledger.conversation(session.id)
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
+
+
+def _witness(run: Run) -> Witness:
+    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
+    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
 
 
 def new_run(run: Run, transcript: Transcript) -> NewRun:

@@ -72,6 +72,7 @@ class Keeper:
             await self._ledger.renew(self._host.lease)
         if self._host.draining:
             return self._host.lease.seconds / 3
+        await self._host.accounts.keep(self._host.snapshot.gateway.budgets)
         await self._expire()
         await self._claim()
         await self._sweep()

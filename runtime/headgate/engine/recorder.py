@@ -23,8 +23,9 @@ from headgate.core.events import (
     ThinkingDelta,
     ToolCompleted,
 )
-from headgate.core.messages import ErrorInfo, Message, ResultStatus, Text, ToolCall, ToolResult
+from headgate.core.messages import ErrorInfo, Message, ResultStatus, ToolCall, ToolResult
 from headgate.core.ports import TurnDone
+from headgate.engine.accounts import Account
 from headgate.engine.teller import Teller
 from headgate.engine.utterance import Held, Utterance
 from headgate.engine.witness import Witness
@@ -56,9 +57,10 @@ class Recorder:
 
     def __init__(
         self, ledger: Ledger, teller: Teller, progress: Progress | None = None, steps: int = 0,
-        witness: Witness | None = None,
+        witness: Witness | None = None, account: Account | None = None,
     ) -> None:  # fmt: skip
         """`progress` and `steps` are those of the run's owners before."""
+        self.account = account or Account()
         self.witness = witness or Witness(teller.run_id)
         so_far = progress or Progress()
         self.run_id, self.fence = teller.run_id, teller.fence
@@ -115,8 +117,6 @@ class Recorder:
         if await self._teller.keep(work, *events, audit=audit):
             raise asyncio.CancelledError
 
-    # -- steps -------------------------------------------------------------------------------------------------------
-
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
         """Keeps a new run; returns whether the caller was cancelled meanwhile."""
         audit = (self.witness.began(new),)
@@ -135,16 +135,9 @@ class Recorder:
         self.turns += 1
         self.usage += done.usage
         self.cost += done.cost or 0.0
-        record = StepRecord(
-            n=began.step, kind="model", name=done.model, started_at=began.started, ended_at=self.now(),
-            usage=done.usage, cost=done.cost or 0.0, status="error" if done.cut else "ok",
-        )  # fmt: skip
+        self.account.add(done.cost or 0.0, done.usage.total)
         self._said += began.text
-        used = TurnUsage(
-            step=began.step, at=record.ended_at, provider=done.provider, model=done.model, usage=done.usage,
-            cost=done.cost,
-        )  # fmt: skip
-        self._held = began.held(record, message, used)
+        self._held = began.whole(done, message, self.now())
         if not last:
             await self.commit_turn()
 
@@ -202,8 +195,6 @@ class Recorder:
             turns=self.turns, usage=self.usage, cost=self.cost, answer=self._said, elapsed=round(self.elapsed, 3)
         )
 
-    # -- the end -----------------------------------------------------------------------------------------------------
-
     async def complete(self, outcome: Outcome, limit: dict[str, Any] | None = None) -> None:
         """Ends the run by itself or by a limit."""
         await self._end(RunCompleted(**self._totals(outcome), limit=limit or {}))
@@ -231,11 +222,8 @@ class Recorder:
         began, self._open = self._open, None
         if began is None or not began.text:
             return
-        record = StepRecord(
-            n=began.step, kind="model", name=began.model, started_at=began.started, ended_at=self.now(), status=status
-        )
         self._said += began.text
-        self._held = began.held(record, Message("assistant", (Text(began.text),)), None)
+        self._held = began.broken(status, self.now())
 
     async def _end(self, event: RunEnd, error: ErrorInfo | None = None) -> None:
         """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""

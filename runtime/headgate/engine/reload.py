@@ -197,6 +197,7 @@ class Reloader:
         changed = difference(self._live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
+            self._host.poke()  # the keeper counts against the budgets of this revision
         log.info(
             "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
             removed=changed.removed, warnings=len(compiled.warnings),

@@ -163,11 +163,11 @@ class AgentRunner:
 
     def _blind(self, done: TurnDone) -> ErrorInfo | None:
         """Why a budget cannot be kept after this turn, if it cannot: a turn always takes tokens."""
-        spec = self.plan.spec
-        if spec.budget_usd is not None and done.cost is None:
-            reason = f"budget_usd cannot be kept: {done.model} has no price; add it to the provider's prices"
+        spec, account = self.plan.spec, self.recorder.account
+        if (spec.budget_usd is not None or account.limits_usd) and done.cost is None:
+            reason = f"no budget in USD can be kept: {done.model} has no price; add it to the provider's prices"
             return ErrorInfo("price_unknown", reason)
-        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total:
+        if (spec.budget_usd or spec.budget_tokens or account.limits) and not done.usage.total:
             return ErrorInfo("usage_unknown", f"no budget can be kept: {done.model} does not say what it used")
         return None
 
@@ -178,7 +178,7 @@ class AgentRunner:
             return {"limit": "budget_usd", "cost": cost, "budget": spec.budget_usd}
         if spec.budget_tokens is not None and tokens >= spec.budget_tokens:
             return {"limit": "budget_tokens", "tokens": tokens, "budget": spec.budget_tokens}
-        return None
+        return self.recorder.account.over()
 
     async def _calls(self, turn: Turn) -> Message | None:
         """Makes the calls of one turn side by side; the message with all results is committed with the last of them.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from headgate.core.events import Delta, MessageCompleted, TextDelta, ThinkingDelta
-from headgate.core.messages import Message
+from headgate.core.messages import Message, ResultStatus, Text
+from headgate.core.ports import TurnDone
 from headgate.stores.records import Produced, StepRecord
 from headgate.stores.usage import TurnUsage
 
@@ -29,14 +30,25 @@ class Utterance:
         """What was thought."""
         return "".join(delta.text for delta in self.deltas if type(delta) is ThinkingDelta)
 
-    def held(self, record: StepRecord, message: Message, used: TurnUsage | None) -> Held:
-        """The turn as a transaction takes it; one of which nobody knows what it used was never whole, and nothing is
-        told of it."""
-        produced = Produced(message, record.n)
-        if used is None:
-            return Held(record, produced, None, (), ())
-        event = MessageCompleted(text=message.text, thinking=self.thinking, usage=used.usage, model=record.name)
-        return Held(record, produced, event, (*self.deltas,), (used,))
+    def whole(self, done: TurnDone, message: Message, ended: float) -> Held:
+        """The whole turn, as a transaction takes it."""
+        cost = done.cost or 0.0
+        record = StepRecord(
+            n=self.step, kind="model", name=done.model, started_at=self.started, ended_at=ended, usage=done.usage,
+            cost=cost, status="error" if done.cut else "ok",
+        )  # fmt: skip
+        used = TurnUsage(
+            step=self.step, at=ended, provider=done.provider, model=done.model, usage=done.usage, cost=done.cost
+        )
+        event = MessageCompleted(text=message.text, thinking=self.thinking, usage=done.usage, model=done.model)
+        return Held(record, Produced(message, self.step), event, (*self.deltas,), (used,))
+
+    def broken(self, status: ResultStatus, ended: float) -> Held:
+        """What was said of a turn that was never whole: nothing is told of it, and nobody knows what it used."""
+        record = StepRecord(
+            n=self.step, kind="model", name=self.model, started_at=self.started, ended_at=ended, status=status
+        )
+        return Held(record, Produced(Message("assistant", (Text(self.text),)), self.step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,6 @@ class Held:
 
     record: StepRecord
     produced: Produced
-    event: MessageCompleted | None
-    deltas: tuple[Delta, ...]
-    used: tuple[TurnUsage, ...]
+    event: MessageCompleted | None = None
+    deltas: tuple[Delta, ...] = ()
+    used: tuple[TurnUsage, ...] = ()

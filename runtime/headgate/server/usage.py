@@ -31,7 +31,8 @@ By = Literal["agent", "key", "team", "model", "day"]
 
 @get("/v1/usage", **native("usage", "Tokens and cost", scopes=(OWN, ALL), answers={200: UsageReport}))
 async def usage(
-    request: ByKey, edge: NamedDependency[Edge], group_by: Annotated[By | None, QueryParameter(description="What each sum is of.")] = None,
+    request: ByKey, edge: NamedDependency[Edge],
+    group_by: Annotated[By | None, QueryParameter(description="What each sum is of.")] = None,
     key: Annotated[str | None, QueryParameter(description="Only of this key; with `admin:usage`.")] = None,
     since: Since = None, until: Until = None,
     form: Annotated[Literal["json", "csv"], QueryParameter(name="format")] = "json",

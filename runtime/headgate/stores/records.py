@@ -278,8 +278,7 @@ class Cutoffs(msgspec.Struct, frozen=True, kw_only=True):
     """What is older than these times, in epoch seconds, is swept; None keeps it for ever.
 
     `events`: the log of ended runs. `runs`: ended runs of no session, and the steps of those that have one. `sessions`:
-    sessions that were last used then, with their runs. `audit`: records of the audit log, but for the newest. `usage`:
-    what turns used.
+    sessions that were last used then, with their runs. `audit`: audit records, but the newest. `usage`: that of turns.
     """
 
     events: float | None = None
