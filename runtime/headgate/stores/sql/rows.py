@@ -31,6 +31,8 @@ def bind(value: Any) -> str | int | float | None:
 
 def clean(text: str) -> str:
     """The text with U+FFFD for NUL and for lone surrogates, which databases refuse; whole pairs are joined."""
+    if text.isascii() and "\0" not in text:  # the most are, and this is quick to see
+        return text
     text = text.replace("\0", "\ufffd")
     try:
         text.encode()

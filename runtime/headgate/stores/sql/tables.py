@@ -219,7 +219,6 @@ audit = Table(
     metadata,
     # SQLite's own row number must be an INTEGER; a log of years does not fit PostgreSQL's.
     Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("prev", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("entry", Text, nullable=False),
     # What the entry says too: only to find it by.
@@ -262,6 +261,6 @@ usage = Table(
     Column("reasoning", Integer, nullable=False),
     # NULL for a turn of a model without a known price.
     Column("cost", Double),
-    PrimaryKeyConstraint("minute", "run_id", "fence", "n"),
+    PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )

@@ -23,13 +23,13 @@ coalesce(sum(cost), 0), count(*) - count(cost)
 _DAY = 24 * 60
 _GROUPS = {"agent": "agent", "key": "key", "team": "team", "model": "model", "day": f"minute / {_DAY}"}
 _SCOPES = {"key": "key", "team": "team", "session": "session_id"}
-_SPAN = "SELECT (SELECT min(minute) FROM usage), (SELECT max(minute) FROM usage)"
+_SPAN = "SELECT (SELECT min(at) FROM usage), (SELECT max(at) FROM usage)"
 _NOTHING = UsageSum(name="", turns=0, usage=Usage(), cost=0.0, unpriced=0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _OLD = """
-DELETE FROM usage WHERE (minute, run_id, fence, n) IN (
-    SELECT minute, run_id, fence, n FROM usage WHERE minute < :before ORDER BY minute LIMIT :limit
+DELETE FROM usage WHERE (at, run_id, fence, n) IN (
+    SELECT at, run_id, fence, n FROM usage WHERE at < :before ORDER BY at LIMIT :limit
 )
 """
 
@@ -59,7 +59,7 @@ class SqlUsage:
         """See `AccountsLedger.usage`."""
         own = " AND key = :key" if wanted.key is not None else ""
         name = _GROUPS[wanted.group] if wanted.group else "''"
-        sql = f"SELECT {name}, {_SUMS} FROM usage WHERE minute >= :since AND minute < :until{own} GROUP BY 1"
+        sql = f"SELECT {name}, {_SUMS} FROM usage WHERE at >= :since AND at < :until{own} GROUP BY 1"
         params = {"key": bind(wanted.key)} if own else {}
         sums = {} if wanted.group else {"": _NOTHING}
         async for rows in self._daily(sql, wanted.since, wanted.until, params):
@@ -73,7 +73,7 @@ class SqlUsage:
         sql = f"""
         SELECT {name}, minute / {int(slot)}, coalesce(sum(cost), 0),
                sum(input + output + cache_write + cache_write_1h + cache_read)
-        FROM usage WHERE minute >= :since AND minute < :until AND {name} IS NOT NULL GROUP BY 1, 2
+        FROM usage WHERE at >= :since AND at < :until AND {name} IS NOT NULL GROUP BY 1, 2
         """
         found: dict[tuple[str, int], Spent] = {}
         async for rows in self._daily(sql, since, until, {}):
@@ -88,15 +88,19 @@ class SqlUsage:
         (first, last), *_ = await self._database.read(_SPAN)
         if first is None:
             return
-        start, end = max(int(since // MINUTE), first), min(-int(-until // MINUTE), last + 1)
+        start, end = (
+            max(int(since // MINUTE), int(first // MINUTE)),
+            min(-int(-until // MINUTE), int(last // MINUTE) + 1),
+        )
         for minute in range(start, end, _DAY):
-            yield await self._database.read(sql, since=minute, until=min(minute + _DAY, end), **params)
+            piece = {"since": minute * MINUTE, "until": min(minute + _DAY, end) * MINUTE}
+            yield await self._database.read(sql, **piece, **params)
 
     async def _forget(self, before: float | None, limit: int) -> tuple[int, bool]:
         """How many turns were deleted, and whether there may be more."""
         if before is None:
             return 0, False
-        row: Params = {"before": int(before // MINUTE), "limit": limit}
+        row: Params = {"before": before // MINUTE * MINUTE, "limit": limit}
         (deleted,) = await self._database.write(Statement(_OLD, (row,)))
         return deleted, deleted == limit
 
