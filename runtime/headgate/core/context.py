@@ -10,7 +10,7 @@ from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
 
 if TYPE_CHECKING:
-    from headgate.core.ports import ToolDefinition, TurnDone
+    from headgate.core.ports import Broken, ToolDefinition, TurnDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mo
 
 
 class Spend(Protocol):
-    """How an interceptor that asks a model itself has the run pay for the turn."""
+    """How an interceptor that asks a model itself has the run pay for the turn, a broken one too."""
 
-    def __call__(self, done: TurnDone, /) -> None: ...
+    def __call__(self, done: TurnDone | Broken, /) -> None: ...
 
 
-def unpaid(_done: TurnDone, /) -> None:
+def unpaid(_done: TurnDone | Broken, /) -> None:
     """Nobody pays."""
 
 

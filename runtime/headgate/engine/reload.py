@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -34,6 +34,8 @@ log = structlog.get_logger("headgate.reload")
 POLL = 10.0
 """Seconds between looks at the digest, for file systems that send no events."""
 _AGAIN = 1.0
+_OBJECTS = 100
+"""Names of changed objects that the audit log is told at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Reloaded:
     revision: str
     difference: Difference = NOTHING
     diagnostics: tuple[Diagnostic, ...] = ()
+    keys: tuple[str, ...] = ()
+    """API keys that are new (`+name`), gone (`-name`) or other ones (`~name`)."""
 
 
 class BootError(ConfigError):
@@ -184,7 +188,7 @@ class Reloader:
         return await Builder(compiled, live, self._environ).build()
 
     async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
-        changed = difference(self._live.fingerprints, snapshot.fingerprints)
+        changed, keys = difference(self._live.fingerprints, snapshot.fingerprints), _keys(self._live, snapshot)
         if self._host is not None:
             self._host.swap(snapshot)
             self._host.poke()  # the keeper counts against the budgets of this revision
@@ -193,7 +197,7 @@ class Reloader:
             removed=changed.removed, warnings=len(compiled.warnings),
         )  # fmt: skip
         await self._accept(snapshot, compiled)
-        return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+        return Reloaded("applied", snapshot.revision, changed, compiled.warnings, keys)
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
@@ -258,13 +262,23 @@ class Reloader:
         return {*self.compiler.directories, *(path.parent for path in (*self._live.outside, *self._outside))}
 
 
+def _keys(old: Snapshot, new: Snapshot) -> tuple[str, ...]:
+    before, after = ({each.key: repr(each) for each in every.principals.values()} for every in (old, new))
+    found = difference(before, after)
+    marked = (("+", found.added), ("-", found.removed), ("~", found.changed))
+    return tuple(mark + name for mark, names in marked for name in names)
+
+
 async def _audited(done: Reloaded, host: Host | None, by: Principal | None) -> Reloaded:
     """The attempt, told by the audit log."""
     if host is not None:
         changed = done.difference
         counts = {"added": len(changed.added), "changed": len(changed.changed), "removed": len(changed.removed)}
         errors = sum(each.severity == "error" for each in done.diagnostics)
-        details = {"revision": done.revision, "asked": "key" if by else "watch", **counts, "errors": errors}
+        objects = (*changed.added, *changed.changed, *changed.removed)[:_OBJECTS]
+        details: dict[str, Any] = {"revision": done.revision, "asked": "key" if by else "watch", **counts}
+        details |= {name: list(names) for name, names in (("objects", objects), ("keys", done.keys)) if names}
+        details["errors"] = errors
         await host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
     return done
 

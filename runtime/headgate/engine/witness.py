@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.core.context import Action, Mode
+from headgate.core.context import Action, Mode, Principal
 from headgate.core.events import RunCancelled, RunEnd, RunFailed, WaitState
 from headgate.core.messages import ToolCall
 from headgate.engine.arguments import Detail, noted, shapes
@@ -101,6 +101,11 @@ class Witness:
             at=at, kind=kind, key=self.key, team=self.team, agent=self.agent or None, session=self.session,
             run=self.run, **rest,
         )  # fmt: skip
+
+
+def revoked(session: str, tool: str | None, by: Principal, at: float) -> AuditEntry:
+    """Somebody takes back what is remembered for a session, of one tool or of all."""
+    return AuditEntry(at=at, kind="grants.revoked", key=by.key, team=by.team, session=session, tool=tool)
 
 
 def voted(wait: WaitRecord, vote: Vote, team: str, state: WaitState, *, remembered: bool) -> AuditEntry:

@@ -193,8 +193,9 @@ class WaitLedger(Protocol):
         """What is remembered for the session."""
         ...
 
-    async def revoke_grants(self, session_id: str, tool: str | None = None, /) -> int:
-        """Forgets what is remembered for the session, of one tool or of all; how many there were."""
+    async def revoke_grants(self, session_id: str, tool: str | None = None, /, audit: Sequence[AuditEntry] = ()) -> int:
+        """Forgets what is remembered for the session, of one tool or of all; how many there were. `audit` is kept with
+        it."""
         ...
 
 

@@ -261,6 +261,7 @@ usage = Table(
     Column("reasoning", Integer, nullable=False),
     # NULL for a turn of a model without a known price.
     Column("cost", Double),
+    Column("broken", Integer, nullable=False),
     PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )

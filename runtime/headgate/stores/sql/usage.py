@@ -11,17 +11,19 @@ from headgate.stores.sql.rows import Params, bind
 from headgate.stores.usage import MINUTE, Scope, Spent, TurnUsage, UsageFilter, UsageSum
 
 _TOKENS = Usage.__struct_fields__
-_OWN = ("minute", "run_id", "fence", "n", "step", "at", "provider", "model", *_TOKENS, "cost")
+_OWN = ("minute", "run_id", "fence", "n", "step", "at", "provider", "model", *_TOKENS, "cost", "broken")
 _INSERT = f"""
 INSERT INTO usage ({", ".join(_OWN)}, agent, key, team, session_id)
 SELECT {", ".join(f":{name}" for name in _OWN)}, agent, principal, team, session_id FROM runs WHERE id = :run_id
 """
 _SUMS = f"""
 count(*), {", ".join(f"coalesce(sum({name}), 0)" for name in _TOKENS)},
-coalesce(sum(cost), 0), count(*) - count(cost)
+coalesce(sum(cost), 0), count(*) - count(cost), coalesce(sum(broken), 0)
 """
 _DAY = 24 * 60
-_GROUPS = {"agent": "agent", "key": "key", "team": "team", "model": "model", "day": f"minute / {_DAY}"}
+_NAMED = {"agent": "agent", "key": "key", "team": "team", "provider": "provider", "model": "model", "run": "run_id",
+          "session": "session_id"}  # fmt: skip
+_GROUPS = {**_NAMED, "session": "coalesce(session_id, '')", "day": f"minute / {_DAY}"}
 _SCOPES = {"key": "key", "team": "team", "session": "session_id"}
 _SPAN = "SELECT (SELECT min(at) FROM usage), (SELECT max(at) FROM usage)"
 _NOTHING = UsageSum(name="", turns=0, usage=Usage(), cost=0.0, unpriced=0)
@@ -44,6 +46,7 @@ def _row(run: object, fence: int, turn: TurnUsage, usage: Usage) -> Params:
     return {
         "minute": int(turn.at // MINUTE), "run_id": run, "fence": fence, "n": turn.n, "step": turn.step,
         "at": turn.at, "provider": bind(turn.provider), "model": bind(turn.model), "cost": turn.cost,
+        "broken": int(turn.broken),
         "input": usage.input, "output": usage.output, "cache_write": usage.cache_write,
         "cache_write_1h": usage.cache_write_1h, "cache_read": usage.cache_read, "reasoning": usage.reasoning,
     }  # fmt: skip
@@ -57,10 +60,10 @@ class SqlUsage:
 
     async def usage(self, wanted: UsageFilter, /) -> tuple[UsageSum, ...]:
         """See `AccountsLedger.usage`."""
-        own = " AND key = :key" if wanted.key is not None else ""
+        params = {of: bind(value) for of in _NAMED if (value := getattr(wanted, of)) is not None}
+        own = "".join(f" AND {_NAMED[of]} = :{of}" for of in params)
         name = _GROUPS[wanted.group] if wanted.group else "''"
         sql = f"SELECT {name}, {_SUMS} FROM usage WHERE at >= :since AND at < :until{own} GROUP BY 1"
-        params = {"key": bind(wanted.key)} if own else {}
         sums = {} if wanted.group else {"": _NOTHING}
         async for rows in self._daily(sql, wanted.since, wanted.until, params):
             for each in map(_sum, rows):
@@ -106,17 +109,17 @@ class SqlUsage:
 
 
 def _sum(row: Row) -> UsageSum:
-    name, turns, *tokens, cost, unpriced = row
+    name, turns, *tokens, cost, unpriced, broken = row
     return UsageSum(
         name=_day(name) if isinstance(name, int) else name, turns=turns,
-        usage=Usage(*map(int, tokens)), cost=float(cost), unpriced=unpriced,
+        usage=Usage(*map(int, tokens)), cost=float(cost), unpriced=unpriced, broken=int(broken),
     )  # fmt: skip
 
 
 def _plus(one: UsageSum, more: UsageSum) -> UsageSum:
     return UsageSum(
         name=one.name, turns=one.turns + more.turns, usage=one.usage + more.usage, cost=one.cost + more.cost,
-        unpriced=one.unpriced + more.unpriced,
+        unpriced=one.unpriced + more.unpriced, broken=one.broken + more.broken,
     )  # fmt: skip
 
 

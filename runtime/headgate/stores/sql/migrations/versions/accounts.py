@@ -65,6 +65,7 @@ def _create_usage() -> None:
         Column("cache_read", Integer, nullable=False),
         Column("reasoning", Integer, nullable=False),
         Column("cost", Double),
+        Column("broken", Integer, nullable=False),
         PrimaryKeyConstraint("at", "run_id", "fence", "n", name="pk_usage"),
         # The rows are in their key: one tree less to write in every turn.
         sqlite_with_rowid=False,
