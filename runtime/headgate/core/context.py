@@ -100,6 +100,17 @@ def unpaid(_done: TurnDone | Broken, /) -> None:
     """Nobody pays."""
 
 
+class Note(Protocol):
+    """How an interceptor has the audit log tell what it saw, with the run's next transaction: `kind` and `outcome` are
+    those of the record, `policy` is its own name, and `details` are JSON without secrets."""
+
+    def __call__(self, kind: str, policy: str, outcome: str, details: dict[str, Any], /) -> None: ...
+
+
+def unnoted(_kind: str, _policy: str, _outcome: str, _details: dict[str, Any], /) -> None:
+    """Nothing is kept."""
+
+
 class Mark(Protocol):
     """How an interceptor marks a call's result, in `ToolResult.meta`: whatever becomes of the result on its way, and
     whatever its own mode."""
@@ -129,6 +140,7 @@ class RunContext:
     watched: bool = False
     decide: Decide = undecided
     spend: Spend = unpaid
+    note: Note = unnoted
 
 
 @dataclass(frozen=True, slots=True)

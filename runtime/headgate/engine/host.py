@@ -273,8 +273,11 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
 
 
 def _witness(run: Run) -> Witness:
-    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
-    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
+    principal, snapshot = run.order.principal, run.snapshot
+    return Witness(
+        run.id, principal.key, principal.team, run.plan.name, run.session_id or None,
+        snapshot.gateway.audit.arguments, snapshot.scrub,
+    )  # fmt: skip
 
 
 def new_run(run: Run, transcript: Transcript) -> NewRun:
