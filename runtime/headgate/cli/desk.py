@@ -183,7 +183,7 @@ class TreeDesk:
         """Of the session."""
         await self._own(session_id)
         told = (revoked(session_id, tool, self._principal, time.time()),)
-        return await self._ledger.revoke_grants(session_id, tool, audit=told)
+        return await self._ledger.revoke_grants(session_id, tool, told)
 
     async def _own(self, session_id: str) -> None:
         """Raises `NotFound` unless the session is the principal's; the operator's are all."""

@@ -40,7 +40,7 @@ class Tally:
         self._rows += 1
         self._teller.owe(TurnUsage(
             n=self._rows, step=step, at=self._teller.clock(), provider=done.provider, model=done.model,
-            usage=done.usage, cost=done.cost, broken=isinstance(done, Broken),
+            usage=done.usage, cost=done.cost, broken=isinstance(done, Broken), owner=self.account.owner,
         ))  # fmt: skip
 
     @property

@@ -103,4 +103,4 @@ async def revoke_grants(
     """Later calls are asked about again."""
     await session_of(edge, request.user, session_id)
     told = (revoked(session_id, tool, request.user, time.time()),)
-    return answer(Revoked(await edge.host.ledger.revoke_grants(session_id, tool, audit=told)))
+    return answer(Revoked(await edge.host.ledger.revoke_grants(session_id, tool, told)))

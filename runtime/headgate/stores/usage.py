@@ -16,7 +16,7 @@ MINUTE = 60
 class TurnUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What one model turn used: the `n`th of the run under its fence, within which step, who made it, and its cost in
     US dollars, None when the model has no known price. One that was `broken` off counts, too, as far as the provider
-    said what it used. Whose it was is known from its run."""
+    said what it used. `owner` is the process that had it made. Whose it was is known from its run."""
 
     n: int
     step: int
@@ -26,6 +26,7 @@ class TurnUsage(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     cost: float | None
     broken: bool = False
+    owner: str = ""
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -262,6 +262,7 @@ usage = Table(
     # NULL for a turn of a model without a known price.
     Column("cost", Double),
     Column("broken", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
     PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )

@@ -147,7 +147,7 @@ class SqlWaits:
         """See `WaitLedger.grants`."""
         return tuple(map(grant_record, await self._database.read(_GRANTS, session_id=bind(session_id))))
 
-    async def revoke_grants(self, session_id: str, tool: str | None = None, /, audit: Sequence[AuditEntry] = ()) -> int:
+    async def revoke_grants(self, session_id: str, tool: str | None = None, audit: Sequence[AuditEntry] = (), /) -> int:
         """See `WaitLedger.revoke_grants`."""
         row = {"session_id": bind(session_id)}
         revoke = Statement(_REVOKE, (row,)) if tool is None else Statement(_REVOKE_TOOL, (row | {"tool": bind(tool)},))

@@ -66,6 +66,7 @@ def _create_usage() -> None:
         Column("reasoning", Integer, nullable=False),
         Column("cost", Double),
         Column("broken", Integer, nullable=False),
+        Column("owner", Text, nullable=False),
         PrimaryKeyConstraint("at", "run_id", "fence", "n", name="pk_usage"),
         # The rows are in their key: one tree less to write in every turn.
         sqlite_with_rowid=False,
