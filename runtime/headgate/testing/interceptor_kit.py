@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from headgate.core.context import Action, Mode, RunContext, SessionInfo, ToolCon
 from headgate.core.errors import PolicyRefused
 from headgate.core.kind import Env, Kind, Scope
 from headgate.core.messages import CODES, ErrorInfo, Message, Text, ToolCall, ToolResult, Usage
+from headgate.core.passage import Deferred
 from headgate.core.ports import (
     Annotations,
     Interceptor,
@@ -162,6 +164,7 @@ async def check_innocent(interceptor: Interceptor, call: ToolCall | None = None)
     await check_call(interceptor, wanted)
     await check_parallel(interceptor, wanted)
     await check_cancellation(interceptor, wanted)
+    await check_two_ways(interceptor, wanted)
     await check_without_arguments(interceptor)
     await check_turn(interceptor)
     await check_stream(interceptor)
@@ -219,6 +222,26 @@ async def check_cancellation(interceptor: Interceptor, call: ToolCall) -> None:
 
 async def _made(interceptor: Interceptor, call: ToolCall, tool: Any) -> ToolResult:
     return await interceptor.around_tool(Listener().call(), call, tool)
+
+
+async def check_two_ways(interceptor: Interceptor, call: ToolCall) -> None:
+    """A call that can only wait for its result is not taken for one that failed; with what it left in its `memo`, the
+    interceptor hands the result through later, and makes the call once."""
+    other, first = ToolCall(call.id, call.name, {**(call.args or {}), "number": -2}), Listener().call()
+
+    async def wait(wanted: ToolCall, _ctx: ToolContext, /) -> ToolResult:
+        raise Deferred(wanted)
+
+    try:
+        result = await interceptor.around_tool(first, other, wait)
+    except Deferred as deferred:
+        assert deferred.call.args == other.args, "the call was changed"
+    else:
+        raise AssertionError(f"the interceptor answers a call that waits: {result}")
+    tool, kept = Tool(), json.loads(json.dumps(first.memo))
+    result = await interceptor.around_tool(replace(Listener().call(), resumed=True, memo=kept), other, tool)
+    assert result.structured == INNOCENT.structured, "the result was changed"
+    assert len(tool.calls) == 1, f"the call was made {len(tool.calls)} times"
 
 
 async def check_without_arguments(interceptor: Interceptor) -> None:
