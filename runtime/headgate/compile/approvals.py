@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+
 from headgate.compile.policies import ApprovalPolicy
 from headgate.compile.rulings import STRICTNESS, Case, Policy, Ruling, UnknownOutcome
 from headgate.compile.specs import Agent

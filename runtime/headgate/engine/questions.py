@@ -78,7 +78,7 @@ class Questions:
         return Passage(asked.trail, answer)
 
     async def front_end(self, deferred: Deferred, tool: BoundTool, state: CallState) -> WaitRecord:
-        """Asks the caller's front end for the result of a call, with the arguments that interceptors have made of it."""
+        """Asks the caller's front end for the result, with the arguments that interceptors have made of the call's."""
         return await self._request("client_tool", deferred.call, state, tool.timeout, trail=deferred.trail)
 
     async def outcome(self, call: ToolCall, state: CallState, case: Case) -> WaitRecord | ToolResult | None:
