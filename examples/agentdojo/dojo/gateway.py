@@ -12,9 +12,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dojo.cases import Case
+if TYPE_CHECKING:
+    from dojo.cases import Case
 
 TREE = Path(__file__).resolve().parent.parent
 POLICIES = "# ----"
@@ -30,7 +31,7 @@ def tree(folder: Path, *, policies: bool) -> Path:
         shutil.copytree(TREE / name, folder / name)
     shutil.copy(TREE / SCRIPT, folder)
     text = (TREE / "gateway.toml").read_text(encoding="utf-8")
-    head, marker, tail = text.partition(POLICIES)
+    head, marker, _ = text.partition(POLICIES)
     if not marker:
         raise SystemExit("gateway.toml: the line above the policies is missing")
     (folder / "gateway.toml").write_text(text if policies else head, encoding="utf-8")

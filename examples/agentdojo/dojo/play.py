@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dojo.backend import Backend
-from dojo.cases import Call, Case
-from dojo.gateway import Client
+from dojo.calls import Call
+
+if TYPE_CHECKING:
+    from dojo.backend import Backend
+    from dojo.cases import Case
+    from dojo.gateway import Client
 
 ENDS = ("run.completed", "run.failed", "run.cancelled")
 
