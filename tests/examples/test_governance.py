@@ -193,6 +193,17 @@ async def test_refunds_of_a_day(stage: Stage) -> None:
     assert (found.count("budget_exceeded"), len(stage.desk.done)) == (1, 25)
 
 
+async def test_a_team_shares_its_budget(stage: Stage) -> None:
+    """Once it is used up, the next run is refused, also one of another key of the team, and not one of another team."""
+    text = (stage.gateway.root / "gateway.toml").read_text(encoding="utf-8")
+    stage.gateway.edit("gateway.toml", text.replace("tokens = 5_000_000", "tokens = 1"))
+    await stage.say()
+    trainee, lead = (Caller(stage.gateway, key) for key in (TRAINEE, LEAD))
+    assert await trainee.code("POST", "/v1/runs", {"message": "hi"}) == (429, "budget_exhausted")
+    await lead.begin()
+    await settled(stage.gateway)
+
+
 async def test_the_pace(stage: Stage) -> None:
     """Sixty calls at once are made, and not many more."""
     found = await stage.ends(await stage.say({"calls": [call("find_customer", name="Ada")] * 120}))
