@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
+from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
     from headgate.core.ports import ToolDefinition, TurnDone
@@ -137,6 +138,11 @@ class ToolContext:
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
     `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
+
+    The call of a tool that others execute passes its interceptors twice (`passage`). `resumed` says to one of them that
+    it has done its part before the call already: what it charged or judged then counts, and only the result is left.
+    `memo` is its own, and on the second way it finds there what it left on the first. `case` is the call as conditions
+    see it, shared by all that see the same.
     """
 
     run: str
@@ -152,4 +158,8 @@ class ToolContext:
     within: RunContext | None = None
     tool: ToolDefinition | None = None
     mark: Mark = unmarked
+    passage: Passage = field(default_factory=Passage)
+    resumed: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)
+    case: object = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

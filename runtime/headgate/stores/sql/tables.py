@@ -192,6 +192,7 @@ waits = Table(
     Column("result", Text),
     Column("resolved_at", Double),
     Column("revision", Integer, nullable=False),
+    Column("trail", Text),
     Index(None, "run_id"),
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),
