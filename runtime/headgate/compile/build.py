@@ -186,6 +186,8 @@ class Builder:
             secrets_digest=self._compiled.secrets_digest,
             fingerprints=fingerprints(self._draft),
             outside=frozenset(self._draft.outside),
+            overlay=self._draft.overlay,
+            hidden=self._draft.hidden,
         )
 
 

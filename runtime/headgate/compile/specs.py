@@ -134,6 +134,15 @@ class Auth(Spec):
         Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
     ] = None
     """Signs session tokens; generated once and kept in the state directory when it is not given."""
+    encryption_key: Annotated[
+        Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
+    ] = None
+    """Encrypts secrets that arrive through the API; generated once and kept in the state directory when it is not
+    given."""
+    previous_encryption_keys: Annotated[
+        tuple[Annotated[Secret, Field(min_length=32)], ...], Field(json_schema_extra=RESTART)
+    ] = ()
+    """Keys that still decrypt; what they decrypt is encrypted anew with `encryption_key` at the next start."""
     keys: dict[Name, Key] = {}
     """API keys by name."""
 

@@ -27,6 +27,7 @@ async def reload(request: Request[Any, Any, State], edge: NamedDependency[Edge])
     done = await edge.reloader.reload(match=_wanted(request.headers.get("if-match")))
     body: dict[str, Any] = {
         "revision": done.revision,
+        "generation": edge.snapshot.overlay.generation,
         "difference": asdict(done.difference),
         "diagnostics": _shown(edge, done.diagnostics),
     }

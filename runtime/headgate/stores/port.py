@@ -1,4 +1,5 @@
-"""The port that every back-end of the ledger fulfils, in four parts: sessions, runs, ownership, and waits."""
+"""The port that every back-end of the ledger fulfils, in five parts: sessions, runs, ownership, waits, and
+documents."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from headgate.core.events import Event, EventId, RunState
+from headgate.stores.documents import DocumentChange, Documents
 from headgate.stores.records import (
     Cutoffs,
     Exchange,
@@ -196,8 +198,33 @@ class WaitLedger(Protocol):
         ...
 
 
-class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, Protocol):
-    """The durable record of sessions, runs, steps, messages, logs and waits.
+class DocumentLedger(Protocol):
+    """Overlay documents (D10): what was declared through the API."""
+
+    async def documents(self) -> Documents:
+        """All documents as they are at one moment, and the generation that they are."""
+        ...
+
+    async def generation(self) -> int:
+        """The generation of the documents; 0 before the first change."""
+        ...
+
+    async def change_documents(self, changes: Sequence[DocumentChange], generation: int, /) -> int:
+        """Makes the changes, all or none; returns the new generation.
+
+        Raises `StoreError` with the code `store_conflict` when the documents are not of this `generation` any more, or
+        when one to be deleted does not exist.
+        """
+        ...
+
+    async def reseal_document(self, kind: str, name: str, revision: int, sealed: str, /) -> bool:
+        """Replaces what is encrypted in a document that has this revision, by the same under another key: neither the
+        revision nor the generation changes. Whether the document had the revision."""
+        ...
+
+
+class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, DocumentLedger, Protocol):
+    """The durable record of sessions, runs, steps, messages, logs, waits and overlay documents.
 
     Every method but `sweep` is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with
     the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is
