@@ -13,8 +13,7 @@ from headgate.compile.overlay import Overlay, OverlayDocument
 from headgate.core.errors import ConfigError, StoreError
 from headgate.core.kind import Key
 from headgate.stores.cipher import Cipher
-from headgate.stores.documents import DocumentChange, DocumentRecord
-from headgate.stores.port import DocumentLedger
+from headgate.stores.documents import DocumentChange, DocumentLedger, DocumentRecord
 
 _Secrets = list[tuple[list[str | int], str]]
 """Where each secret stands in its document, and the secret."""

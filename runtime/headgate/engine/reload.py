@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
-from headgate.compile.diff import NOTHING, Difference, difference
+from headgate.compile.diff import Difference, difference
 from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
 from headgate.compile.overlay import NO_OVERLAY, Overlay
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
+from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle
 from headgate.engine.conditions import accepted, rejected
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays
+from headgate.engine.reloaded import Reloaded, audited
 from headgate.engine.restart import warn
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
@@ -31,16 +32,6 @@ from headgate.manifest.redaction import Redactor
 from headgate.manifest.tree import ROOT_FILE, Tree
 
 log = structlog.get_logger("headgate.reload")
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What became of an attempt."""
-
-    status: Literal["applied", "unchanged", "rejected"]
-    revision: str
-    difference: Difference = NOTHING
-    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class BootError(ConfigError):
@@ -156,25 +147,28 @@ class Reloader:
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
         return snapshot
 
-    async def reload(self, tree: Tree | None = None, *, match: Collection[str] | None = None) -> Reloaded:
+    async def reload(
+        self, tree: Tree | None = None, *, match: Collection[str] | None = None, by: Principal | None = None
+    ) -> Reloaded:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
         Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
-        `PreconditionFailed` when the tag of the live snapshot is none of `match`.
+        `PreconditionFailed` when the tag of the live snapshot is none of `match`. `by` is who asked for it; nobody: the
+        watch.
         """
         async with self.turn:
             if match is not None and self.live.tag not in match:
                 raise PreconditionFailed("the live revision is another one; read /v1/status and decide again")
             if tree is None:
                 await self._keyring.forget()
-            return await self._attempt(tree)
+            return await self._attempt(tree, by)
 
     async def retry(self) -> None:
         """Tries a tree that was rejected again, now that the overlay is another one; for who holds `turn`."""
         if self._rejected is not None:
             await self._attempt(await asyncio.to_thread(self.compiler.scan))
 
-    async def _attempt(self, tree: Tree | None) -> Reloaded:
+    async def _attempt(self, tree: Tree | None, by: Principal | None = None) -> Reloaded:
         live = self.live
         compiled = await self._compile(tree)
         if compiled.stamp == live.stamp:
@@ -186,10 +180,12 @@ class Reloader:
             snapshot = await self._open(compiled, live)
         except BuildError as error:
             self._reject(compiled, error.diagnostics)
-            return Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+            refused = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+            return await audited(refused, self._host, by)
         changed = self._swap(compiled, snapshot)
         await self._accept(snapshot, compiled)
-        return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+        done = Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+        return await audited(done, self._host, by)
 
     async def revise(self, overlay: Overlay, vet: Check = _fine, keep: Keep = _unkept) -> None:
         """Makes the overlay live with the tree that is live already, whatever the files are now; for who holds `turn`.
@@ -249,6 +245,7 @@ class Reloader:
         changed = difference(self.live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
+            self._host.poke()  # the keeper counts against the budgets of this revision
         self._tree = compiled.draft.tree
         log.info(
             "manifest.applied", revision=snapshot.revision[:12], overlay=snapshot.overlay.generation,
@@ -259,10 +256,7 @@ class Reloader:
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
         self._describe(snapshot)
-        try:
-            await asyncio.to_thread(bundle.keep, self._state, compiled.draft.tree)
-        except OSError as error:
-            log.warning("bundle.not_kept", reason=error.strerror)
+        await bundle.keep(self._state, compiled.draft.tree)
 
     def _describe(self, snapshot: Snapshot) -> None:
         self._rejected = None

@@ -5,7 +5,8 @@ Times are epoch seconds. The ledger understands nothing of what a document says.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,3 +45,28 @@ class Documents(msgspec.Struct, frozen=True):
 
     generation: int = 0
     records: tuple[DocumentRecord, ...] = ()
+
+
+class DocumentLedger(Protocol):
+    """Overlay documents (D10): what was declared through the API."""
+
+    async def documents(self) -> Documents:
+        """All documents as they are at one moment, and the generation that they are."""
+        ...
+
+    async def generation(self) -> int:
+        """The generation of the documents; 0 before the first change."""
+        ...
+
+    async def change_documents(self, changes: Sequence[DocumentChange], generation: int, /) -> int:
+        """Makes the changes, all or none; returns the new generation.
+
+        Raises `StoreError` with the code `store_conflict` when the documents are not of this `generation` any more, or
+        when one to be deleted does not exist.
+        """
+        ...
+
+    async def reseal_document(self, kind: str, name: str, revision: int, sealed: str, /) -> bool:
+        """Replaces what is encrypted in a document that has this revision, by the same under another key: neither the
+        revision nor the generation changes. Whether the document had the revision."""
+        ...
