@@ -17,7 +17,8 @@ import structlog
 import uvicorn
 
 from headgate import __version__
-from headgate.compile.checks.gateway import DEMO_KEYS, is_loopback
+from headgate.compile.checks.gateway import is_loopback
+from headgate.compile.checks.keys import DEMO_KEYS
 from headgate.compile.compiler import Compiler
 from headgate.compile.draft import Draft
 from headgate.compile.plan import Snapshot
@@ -137,7 +138,7 @@ class _Address:
         if self.host is None or is_loopback(self.host) or draft.gateway is None or draft.gateway_site is None:
             return
         for name, key in draft.gateway.auth.keys.items():
-            if key.key in DEMO_KEYS:
+            if key.digest in DEMO_KEYS:
                 message = f"key {name!r} is the demo key, and the server binds {self.host}"
                 hint = "set a key of your own, or bind 127.0.0.1"
                 yield from draft.gateway_site.diagnose(Finding(("auth", "keys", name, "key"), "HG1404", message, hint))

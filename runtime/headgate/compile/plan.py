@@ -13,6 +13,7 @@ from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
 from headgate.compile.resources import Resource
 from headgate.compile.specs import Agent, Gateway, Profile
+from headgate.compile.switches import Switches
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
@@ -154,6 +155,11 @@ class Snapshot:
     def stamp(self) -> tuple[str, int, str]:
         """The same with the secrets, as `Compiled.stamp`."""
         return self.revision, self.overlay.generation, self.secrets_digest
+
+    @property
+    def switches(self) -> Switches:
+        """The kill switches."""
+        return Switches(self.gateway.kill_switches)
 
     @property
     def default_agent(self) -> str | None:

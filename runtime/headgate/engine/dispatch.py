@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,7 +58,7 @@ _CHUNK_BYTES = 4096
 class Dispatch:
     """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool; of a
     result that is larger than `output_limit` bytes, `spill` keeps the whole. `decisions` counts what
-    interceptors decide."""
+    interceptors decide, `calling` the calls that are being made."""
 
     plan: AgentPlan
     session: SessionInfo
@@ -68,6 +69,7 @@ class Dispatch:
     output_limit: int
     spill: Spill
     decisions: Decisions = field(default_factory=Decisions)
+    calling: Counter[str] = field(default_factory=Counter)
 
     @property
     def taint(self) -> Taint:
@@ -141,7 +143,11 @@ class Dispatch:
     async def _made(self, tool: BoundTool, call: ToolCall, state: CallState) -> ToolResult:
         """The result with what interceptors marked it with; a failed one is marked too."""
         voice = _Voice(self.recorder, call, state.step, self.scrub)
-        result = await self._run(tool, call, state, voice)
+        self.calling[call.name] += 1
+        try:
+            result = await self._run(tool, call, state, voice)
+        finally:
+            self.calling[call.name] -= 1
         return replace(result, meta={**result.meta, **voice.marks}) if voice.marks else result
 
     async def _run(self, tool: BoundTool, call: ToolCall, state: CallState, voice: _Voice) -> ToolResult:

@@ -69,6 +69,15 @@ def overlay(snapshot: Snapshot) -> dict[str, Any]:
     return {"generation": snapshot.overlay.generation, "documents": documents}
 
 
+def _stopped(snapshot: Snapshot) -> list[dict[str, str]]:
+    switches = snapshot.gateway.kill_switches
+    targets = {name: each.target for name, each in switches.items()}
+    return [
+        {"name": name, "kind": kind, "target": target, "reason": switches[name].reason}
+        for name, (kind, target) in sorted(targets.items())
+    ]
+
+
 async def _waiting(edge: Edge) -> int | None:
     """How many questions are open; None while the ledger does not answer, which must not hide the rest."""
     try:
@@ -107,4 +116,5 @@ def _status(edge: Edge) -> dict[str, Any]:
         "runs": len(edge.host.runs),
         "uptime_s": round(time.time() - edge.started, 3),
         "overlay": overlay(snapshot),
+        "kill_switches": _stopped(snapshot),
     }
