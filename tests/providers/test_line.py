@@ -77,11 +77,11 @@ async def test_proxy(user: str, credential: str | None) -> None:
 
 async def test_names_of_headers(openai_api: OpenAiApi, open_kind: Open) -> None:
     """A header of the manifest takes the place of one that is sent anyway, whatever the case of its name."""
-    extra = {"authorization": "Token t", "user-agent": "ours", "ACCEPT-encoding": "gzip"}
+    extra = {"authorization": "Bearer t", "user-agent": "ours", "ACCEPT-encoding": "gzip"}
     async with open_kind(
         "openai_chat", api_key="k", base_url=openai_api.base, model="m", extra_headers=extra
     ) as provider:
         await play(provider)
     headers = openai_api.requests[0].headers
-    assert (headers["authorization"], headers["user-agent"]) == ("Token t", "ours")
+    assert (headers["authorization"], headers["user-agent"]) == ("Bearer t", "ours")
     assert headers["accept-encoding"] == "gzip"

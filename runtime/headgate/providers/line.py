@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -31,10 +30,11 @@ class HttpLine:
 
     lost = (aiohttp.ClientError, OSError)
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, proxy: Mapping[str, Any]) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, options: Mapping[str, Any]) -> None:
+        """`options` are given to the session with every request."""
         self._session = session
         self._base = base_url.rstrip("/")
-        self._proxy = proxy
+        self._options = options
         self._urls: dict[str, URL] = {}
 
     async def post(self, path: str, body: bytes, /) -> aiohttp.ClientResponse:
@@ -42,7 +42,7 @@ class HttpLine:
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = URL(self._base + path)
-        return await self._session.post(url, data=body, allow_redirects=False, **self._proxy)
+        return await self._session.post(url, data=body, allow_redirects=False, **self._options)
 
 
 @contextlib.asynccontextmanager
@@ -52,14 +52,16 @@ async def connect(base_url: str, headers: Mapping[str, str]) -> AsyncIterator[Ht
 
     It takes nothing from the environment but proxies and certificate authorities. Time limits are the caller's.
     """
+    sent, proxy = _merged(headers), _proxy(URL(base_url))
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers=_merged(headers),
+        # A proxy would be sent the headers of the session, the credential among them.
+        headers=None if proxy else sent,
         timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
     )
     async with session:
-        yield HttpLine(session, base_url, _proxy(URL(base_url)))
+        yield HttpLine(session, base_url, {"headers": sent, **proxy} if proxy else {})
 
 
 def _merged(headers: Mapping[str, str]) -> dict[str, str]:
@@ -77,5 +79,5 @@ def _proxy(url: URL) -> dict[str, Any]:
     proxy = URL(named if "://" in named else f"http://{named}")
     if proxy.user is None:
         return {"proxy": proxy}
-    credential = aiohttp.encode_basic_auth(unquote(proxy.user), unquote(proxy.password or ""))
-    return {"proxy": proxy.with_user(None), "proxy_headers": {"Proxy-Authorization": credential}}
+    credential = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+    return {"proxy": proxy.with_user(None), "proxy_headers": {"Authorization": credential}}
