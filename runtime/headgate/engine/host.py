@@ -254,7 +254,7 @@ async def end(host: Host, record: RunRecord, ending: Ending) -> None:
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
     """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
-    if session is None or session.head_run is None:
+    if session is None or session.head_run is None or _begins_anew(order, session):
         return join((), order.messages)
     conversation = await host.ledger.conversation(session.id)
     if conversation and conversation[-1].state not in ENDED:
@@ -268,6 +268,12 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
             await asyncio.wait([run.task])
         conversation = await host.ledger.conversation(session.id)
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
+
+
+def _begins_anew(order: Order, session: Session) -> bool:
+    """Whether the order repeats nothing of the session, whatever was said in it: a single message is all new, since an
+    exchange has at least one before it."""
+    return session.settled == session.head_run and not order.goes_on and len(order.messages) <= 1
 
 
 def new_run(run: Run, transcript: Transcript) -> NewRun:

@@ -16,8 +16,10 @@ async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
     cancelled = False
     while not task.done():
         try:
-            await asyncio.wait([task])
+            await asyncio.shield(task)
         except asyncio.CancelledError:
             cancelled = True
+        except BaseException:  # of the work itself, which is done
+            break
     task.result()
     return cancelled
