@@ -19,7 +19,5 @@ async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             cancelled = True
-        except BaseException:  # of the work itself, which is done
-            break
     task.result()
     return cancelled
