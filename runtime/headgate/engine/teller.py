@@ -12,13 +12,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from headgate.core.events import Delta, Event
+from headgate.core.events import Delta, Event, TextDelta, ThinkingDelta
 from headgate.engine.eventlog import EventLog
 from headgate.engine.flusher import Flusher
 from headgate.engine.unbroken import carry_out
 from headgate.stores.told import Batch, Told
 
 E = TypeVar("E", bound=Event)
+D = TypeVar("D", TextDelta, ThinkingDelta)
 _number = attrgetter("n")
 
 
@@ -42,6 +43,16 @@ class Teller:
     def tell(self, event: E, step: int) -> E:
         """Tells an event, and has it kept soon."""
         self.log.append(self._stamped(event, step))
+        self._unsaved.append(event)
+        if not self._touched:
+            self._touch()
+        return event
+
+    def say(self, kind: type[D], text: str, step: int) -> D:
+        """Tells a delta: what `tell` does, but all at once, because there are thousands."""
+        self._n = n = self._n + 1
+        event = kind(text=text, run=self.run_id, step=step, at=self.clock(), fence=self.fence, n=n)
+        self.log.append(event)
         self._unsaved.append(event)
         if not self._touched:
             self._touch()
