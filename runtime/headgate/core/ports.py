@@ -161,7 +161,7 @@ class Tool(Protocol):
 
 @runtime_checkable
 class ClientTool(Tool, Protocol):
-    """A tool that the caller's front end executes: the call waits for what that posts, and `call` is never made.
+    """A tool that the caller's front end executes: what it posts is the result of the call, and `call` is never made.
 
     `timeout` is how long the front end has.
     """

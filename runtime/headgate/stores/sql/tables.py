@@ -192,6 +192,7 @@ waits = Table(
     Column("result", Text),
     Column("resolved_at", Double),
     Column("revision", Integer, nullable=False),
+    Column("trail", Text),
     Index(None, "run_id"),
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),
@@ -209,6 +210,28 @@ grants = Table(
     Column("granted_by", Text, nullable=False),
     Column("granted_at", Double, nullable=False),
     PrimaryKeyConstraint("session_id", "policy", "tool", "qualifier"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sealed", Text),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
 )
 
 # None of the tables below refers to runs or sessions: what it says outlives them. None has an index: each would be one
