@@ -19,7 +19,7 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
-from headgate.engine.admission import admit, planned, reachable, still_may, withdrawn
+from headgate.engine.admission import admit, planned, still_may, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.flusher import Flusher
 from headgate.engine.leftovers import Leftovers
@@ -87,7 +87,7 @@ class Host:
         supersedes does not count."""
         superseded = session.run if session is not None else None
         self._admit(order, superseded)
-        reachable(planned(self.snapshot, order)[0])
+        planned(self.snapshot, order, reached=True)
 
     def _admit(self, order: Order, superseded: Run | None = None) -> None:
         if self.draining:
@@ -98,8 +98,7 @@ class Host:
         """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
         self._admit(order)
-        plan, choice = planned(snapshot, order)
-        plan = reachable(plan)
+        plan, choice = planned(snapshot, order, reached=True)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)

@@ -18,7 +18,7 @@ from headgate.compile.keyring import Keyring
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
 from headgate.core.errors import ConfigError, PreconditionFailed
-from headgate.engine import bundle
+from headgate.engine import bundle, relisting
 from headgate.engine.host import Host
 from headgate.engine.relisting import Relisting
 from headgate.engine.restart import changed_keys, dotted, warn
@@ -174,16 +174,10 @@ class Reloader:
         """
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
-            scrub = Redactor(compiled.draft.secrets).scrub
-            raise BuildError(
-                tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in findings)
-            )
+            raise BuildError(_scrubbed(findings, Redactor(compiled.draft.secrets).scrub))
         failed = () if tested else await self._gate.findings(compiled.draft)
         if failed:
             raise BuildError(failed)
-        return await self._build(compiled, live)
-
-    async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self._environ, self.relisting.changed).build()
 
     async def refold(self) -> None:
@@ -193,28 +187,21 @@ class Reloader:
         """
         async with self._lock:
             live = self._live
-            if self._compiled is None or not live.outdated:
+            if self._compiled is None or self._host is None or not live.outdated:
                 return
             try:
-                snapshot = await self._build(self._compiled, live)
+                snapshot = await Builder(self._compiled, live, self._environ, self.relisting.changed).build()
             except BuildError as error:
-                first = next(each for each in error.diagnostics if each.severity == "error")
-                self.status.set("Degraded", True, "ListingRejected", f"the tools of before are offered: {first}")
-                log.warning("listing.rejected", first=str(first))
+                relisting.refuse(self.status, error.diagnostics)
                 return
-            if self._host is not None:
-                self._host.swap(snapshot)
-            log.info("listing.applied", revision=snapshot.revision[:12], tools=len(snapshot.tools))
+            self._host.swap(snapshot)
             self._describe(snapshot)
 
     async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
         changed = difference(self._live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
-        log.info(
-            "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
-            removed=changed.removed, warnings=len(compiled.warnings),
-        )  # fmt: skip
+        _tell(snapshot, changed, compiled)
         await self._accept(snapshot, compiled)
         return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
 
@@ -235,18 +222,15 @@ class Reloader:
         self.status.set("Accepted", True, "Compiled")
         self.status.set("Degraded", False, "UpToDate")
         self.status.set("Demo", snapshot.demo, "Scripted" if snapshot.demo else "Model", _DEMO if snapshot.demo else "")
-        stale = [dotted(key) for key in changed_keys(self._booted, snapshot.gateway)] if self._booted else []
-        verb = "takes" if len(stale) == 1 else "take"
-        message = f"{', '.join(stale)} changed and {verb} effect after a restart" if stale else ""
-        self.status.set("RestartRequired", bool(stale), "RestartKeys" if stale else "None", message)
+        message = _stale(self._booted, snapshot.gateway)
+        self.status.set("RestartRequired", bool(message), "RestartKeys" if message else "None", message)
 
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
         self._rejected = (compiled.revision, compiled.secrets_digest)
         errors = [str(each) for each in findings if each.severity == "error"]
         self.status.attempted, self.status.diagnostics = compiled.revision, findings
-        self.status.set(
-            "Accepted", False, "Invalid", f"{len(errors)} error{'s' if len(errors) > 1 else ''}; the first: {errors[0]}"
-        )
+        said = f"{len(errors)} error{'s' if len(errors) > 1 else ''}; the first: {errors[0]}"
+        self.status.set("Accepted", False, "Invalid", said)
         self.status.set("Degraded", True, "ReloadRejected", "the tree has errors; the revision before serves on")
         log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
 
@@ -280,6 +264,24 @@ class Reloader:
     def _folders(self) -> set[Path]:
         """Every folder that holds a manifest or a file that one refers to."""
         return {*self.compiler.directories, *(path.parent for path in (*self._live.outside, *self._outside))}
+
+
+def _scrubbed(findings: Iterable[Diagnostic], scrub: Callable[[str], str]) -> tuple[Diagnostic, ...]:
+    return tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in findings)
+
+
+def _stale(booted: Gateway | None, now: Gateway) -> str:
+    """What takes effect only after a restart, in a sentence."""
+    stale = [dotted(key) for key in changed_keys(booted, now)] if booted else []
+    verb = "takes" if len(stale) == 1 else "take"
+    return f"{', '.join(stale)} changed and {verb} effect after a restart" if stale else ""
+
+
+def _tell(snapshot: Snapshot, changed: Difference, compiled: Compiled) -> None:
+    log.info(
+        "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
+        removed=changed.removed, warnings=len(compiled.warnings),
+    )  # fmt: skip
 
 
 def _lenient(compiled: Compiled, kept: Compiled) -> bool:
