@@ -58,9 +58,10 @@ def check_tools(
     `among` are the servers whose tools may be meant; all of them if it is None.
     """
     served = {name: spec for name, spec in draft.served.items() if among is None or name in among}
-    unread = any(item.spec is None for item in draft.servers.values())
+    # One that could not be read has been reported: its tools are not blamed a second time.
+    served |= {name: ServerSpec() for name, item in draft.servers.items() if item.spec is None}
     for index, pattern in enumerate(patterns):
-        if matching([pattern], draft.tool_names) or unread:
+        if matching([pattern], draft.tool_names):
             continue
         if any(may_name(name, spec, pattern) for name, spec in served.items()):
             continue
