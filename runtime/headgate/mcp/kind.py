@@ -13,7 +13,8 @@ import structlog
 from headgate.core.kind import Env, Kind
 from headgate.mcp.checks import check
 from headgate.mcp.spec import ServerSpec
-from headgate.mcp.upstream import Upstream, Wiring
+from headgate.mcp.upstream import Upstream
+from headgate.mcp.wiring import Wiring
 
 log = structlog.get_logger("headgate.mcp")
 
