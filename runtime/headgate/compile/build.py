@@ -165,7 +165,7 @@ class Builder:
         """The interceptors in the order of the file."""
         return [
             Applied(name, self._resources["interceptors", name].value, item.spec.tools, item.spec.agents,
-                    item.spec.when, item.spec.mode)
+                    item.spec.when, item.spec.mode, item.team)
             for name, item in self._draft.interceptors.items()
         ]  # fmt: skip
 
@@ -196,6 +196,8 @@ def fingerprints(draft: Draft) -> dict[str, str]:
     out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
     out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
     out |= {f"interceptors/{name}": item.fingerprint for name, item in draft.interceptors.items()}
+    if draft.layers is not None and draft.layers.layered:
+        out["gateway/layers"] = _hash([str(draft.layers.files), str(draft.layers.teams)])
     if len(draft.interceptors) > 1:
         out["gateway/order of interceptors"] = _hash(list(draft.interceptors))
     for name, agent in draft.agents.items():

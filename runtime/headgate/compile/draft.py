@@ -11,6 +11,7 @@ from headgate.compile.decode import covers
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
+from headgate.manifest.layers import Layers
 from headgate.manifest.source import Document
 from headgate.manifest.tree import Tree
 from headgate.secrets.reference import SecretRef
@@ -55,7 +56,18 @@ class Site:
             span = self.document.key_span(key)
         else:
             span = self.document.value_span(key)
-        return _diagnostic(self.document.path, span.line, span.column, finding)
+        path, span = self.document.spot(span)
+        return _diagnostic(path, span.line, span.column, finding)
+
+    def place(self, key: Key) -> str:
+        """Where the key is written, as `path:line:column`."""
+        path, span = self.document.spot(self.document.key_span(key))
+        return f"{path}:{span.line}:{span.column}"
+
+    def value_place(self, key: Key) -> str:
+        """Where the value at the key begins, as `path:line:column`."""
+        path, span = self.document.spot(self.document.value_span(key))
+        return f"{path}:{span.line}:{span.column}"
 
 
 def _diagnostic(path: str, line: int, column: int, finding: Finding) -> Diagnostic:
@@ -70,7 +82,8 @@ def diagnose_prompt(document: Document, offset: int, finding: Finding) -> Diagno
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object of a family: its kind, its spec if it could be decoded, and a fingerprint of all that it says."""
+    """One object of a family: its kind, its spec if it could be decoded, and a fingerprint of all that it says; `team`
+    is the one that its file belongs to."""
 
     name: str
     site: Site
@@ -78,6 +91,7 @@ class Item:
     spec: Any
     fingerprint: str
     files: tuple[str, ...] = ()
+    team: str | None = None
 
     @property
     def models(self) -> Mapping[Key, str]:
@@ -102,6 +116,7 @@ Sound = set[tuple[str, str, tuple[str, ...]]]
 class Draft:
     """Everything that a tree says, and everything that is wrong with it so far.
 
+    `gateway` is what `gateway.toml` and the files of `gateway.d` say together, `layers` which of them says what.
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
     are objects in which an earlier draft found nothing, by name, fingerprint and packages.
@@ -112,6 +127,7 @@ class Draft:
     gateway: Gateway | None = None
     gateway_site: Site | None = None
     gateway_body: dict[str, Any] = field(default_factory=dict)
+    layers: Layers | None = None
     providers: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, Item] = field(default_factory=dict)
     interceptors: dict[str, Item] = field(default_factory=dict)
@@ -164,6 +180,10 @@ class Draft:
     def alias_names(self) -> frozenset[str]:
         """Every model alias that `gateway.toml` declares, rightly or not."""
         return self.declared("models")
+
+    def team_of(self, *key: str) -> str | None:
+        """The team that the object at `key` belongs to, since the file belongs to it."""
+        return self.layers.teams.get(key) if self.layers else None
 
     def knows(self, *key: str) -> bool:
         """Whether what `gateway.toml` says at `key` is known: neither wrong nor left out with the environment."""

@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from headgate.compile.applied import Applied, model_chain, plain, tool_chain
-from headgate.compile.approvals import Book
+from headgate.compile.books import book_of
 from headgate.compile.candidates import candidates
 from headgate.compile.draft import AgentSource, Draft
 from headgate.compile.naming import find_model
@@ -97,7 +97,7 @@ class _Fold:
         self._tools = tools
         self._applied = applied
         self._behind: dict[tuple[str, tuple[str, ...]], BoundTool] = {}
-        self._book = Book(draft.gateway.approvals if draft.gateway else {})
+        self._book = book_of(draft)
 
     def agent(self, source: AgentSource) -> AgentPlan:
         """The plan of one agent."""

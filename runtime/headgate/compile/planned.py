@@ -64,7 +64,6 @@ GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers"})
 AGENT = Planned(_AGENT)
 TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp")})
 ROLES: Mapping[str, str] = {
-    "layer": "gateway.d layers",
     "skill": "skills",
     "field": "field definitions",
     "catalog": "the MCP catalog",

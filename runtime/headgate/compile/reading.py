@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -17,6 +17,7 @@ from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
+from headgate.manifest.layers import merged
 from headgate.manifest.parsers import Parser
 from headgate.manifest.references import Resolved, resolve
 from headgate.manifest.source import Document
@@ -25,7 +26,7 @@ from headgate.manifest.tree import ROOT_FILE, Tree, role
 _PLANNED = {"gateway": planned.GATEWAY, "agent": planned.AGENT, "tool": planned.TOOL}
 _PARSED = (".yaml", ".yml")
 _REMEMBERED = 100_000
-_Places = frozenset[tuple[int, int]]
+_Places = frozenset[tuple[str, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +66,39 @@ class Reading:
         draft = Draft(tree, self._kinds, sound=self._sound, diagnostics=list(tree.diagnostics))
         before, self._entries = self._entries, {}
         self._lookup = Lookup(None, answers or {}, draft.wanted_secrets)
-        for path in sorted(tree.files, key=lambda path: path != ROOT_FILE):  # it declares what the others refer to
+        self._gateway(draft, before)  # it declares what the others refer to
+        for path in tree.files:
             what, name = role(path)
-            if what == "extra":
+            if what in ("extra", "gateway", "layer"):
                 continue
             document, findings = self._parser.parse(path, tree.files[path])
             draft.diagnostics += findings
-            if name is None and what != "gateway":
+            if name is None:
                 draft.broken.add((what, PurePosixPath(path).stem))  # its name is reported with the tree
             elif document is None:
-                draft.broken.add((what, name or what))
+                draft.broken.add((what, name))
             elif what in _PLANNED:
-                places = frozenset((each.line, each.column) for each in findings)
-                entry = self._entry(draft, (what, name or what), document, before, places)
-                self._place(draft, what, name or what, entry)
+                self._place(draft, what, name, self._entry(draft, (what, name), document, before, _places(findings)))
             else:
-                _place_other(draft, what, name or what, document)
+                _place_other(draft, what, name, document)
         self._parse_named(draft)
         return draft
+
+    def _gateway(self, draft: Draft, before: Mapping[str, _Entry]) -> None:
+        """`gateway.toml` with the files of `gateway.d`; if one cannot be read, nothing is said of what they hold."""
+        paths = [path for path in draft.tree.files if role(path)[0] in ("gateway", "layer")]
+        parsed = [self._parser.parse(path, draft.tree.files[path]) for path in sorted(paths, key=_from_root)]
+        findings = [each for _, found in parsed for each in found]
+        documents = [document for document, _ in parsed if document is not None]
+        draft.diagnostics += findings
+        if len(documents) < len(parsed) or ROOT_FILE not in paths:
+            draft.broken.add(("gateway", "gateway"))
+            return
+        draft.layers = merged(documents)
+        draft.diagnostics += draft.layers.diagnostics
+        places = _places([*findings, *draft.layers.diagnostics])
+        entry = self._entry(draft, ("gateway", "gateway"), draft.layers.document, before, places)
+        self._place(draft, "gateway", "gateway", entry)
 
     def _entry(
         self, draft: Draft, role: tuple[str, str], document: Document, before: Mapping[str, _Entry], places: _Places
@@ -107,7 +123,7 @@ class Reading:
         entry = held if held and held.stamp == stamp and role[0] != "gateway" else None
         if entry is None:
             entry = self._read(role, document, resolved)
-            kept = tuple(each for each in entry.diagnostics if (each.line, each.column) not in places)
+            kept = tuple(each for each in entry.diagnostics if _where(each) not in places)
             entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *kept))
         self._entries[document.path] = entry
         return entry
@@ -159,7 +175,10 @@ class Reading:
             draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
             draft.gateway_site, draft.gateway_body = entry.site, entry.body
             draft.providers = {item.name: _with_files(item, draft.tree) for item in _from(entry, "providers")}
-            draft.interceptors = {item.name: item for item in _from(entry, "interceptors")}
+            draft.interceptors = {
+                item.name: _owned(item, draft.team_of("interceptors", item.name))
+                for item in _from(entry, "interceptors")
+            }
             draft.backends = {item.name: item for item in _from(entry, TABLE)}
             draft.secrets |= {value for item in draft.providers.values() for value in self._chosen(item)}
         elif what == "tool":
@@ -187,6 +206,24 @@ class Reading:
                 draft.diagnostics += findings
                 if document is not None and all(each.severity == "warning" for each in findings):
                     draft.documents[path] = document
+
+
+def _where(found: Diagnostic) -> tuple[str, int, int]:
+    return found.path, found.line, found.column
+
+
+def _places(findings: Iterable[Diagnostic]) -> _Places:
+    return frozenset(map(_where, findings))
+
+
+def _from_root(path: str) -> tuple[bool, str]:
+    """The order of the layers."""
+    return path != ROOT_FILE, path
+
+
+def _owned(item: Item, team: str | None) -> Item:
+    """The item, which is another one for another team."""
+    return replace(item, team=team, fingerprint=_hash([item.fingerprint, team])) if team is not None else item
 
 
 def _with_hint(finding: Finding, document: Document) -> Finding:

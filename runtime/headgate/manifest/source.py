@@ -71,7 +71,8 @@ class Document:
 
     `path` is posix and relative to the tree. `body` is plain JSON data that all holders share and none may change.
     `digest` is the SHA-256 of the file's bytes, in hexadecimal. `prompt` is the Markdown after the frontmatter, as it
-    is written, from line `prompt_line` on; None in other formats. Line ends are `\\n` throughout.
+    is written, from line `prompt_line` on; None in other formats. Line ends are `\\n` throughout. Of a document that is
+    made of several files, places count on through all of them: `spot` says in which they are.
     """
 
     path: str
@@ -82,6 +83,28 @@ class Document:
     prompt_line: int = 1
     _text: str = field(default="", repr=False, compare=False)
     _root: Node = field(default_factory=lambda: Node(0), repr=False, compare=False)
+    _parts: tuple[tuple[int, str], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self._text
+
+    @property
+    def root(self) -> Node:
+        """The place of the body."""
+        return self._root
+
+    def spot(self, span: Span) -> tuple[str, Span]:
+        """The file that a place of this document is in, and the place there."""
+        for first, path in reversed(self._parts):
+            if span.line >= first:
+                return path, Span(span.line - first + 1, span.column)
+        return self.path, span
+
+    def spot_of(self, offset: int) -> tuple[str, Span]:
+        """The same of a character offset into the text."""
+        return self.spot(place(self._text, offset))
 
     def key_span(self, path: Key) -> Span:
         """Where the key is written; the nearest existing ancestor's place when it is not there."""

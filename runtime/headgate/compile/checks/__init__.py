@@ -18,6 +18,7 @@ from headgate.compile.checks.interceptors import check_covered, check_intercepto
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
+from headgate.compile.checks.teams import check_team_keys
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
@@ -40,6 +41,7 @@ CHECKS: tuple[Rule, ...] = (
     check_prompts,
     check_keys,
     check_key_names,
+    check_team_keys,
     check_egress,
     check_store,
     check_retention,
