@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
-from headgate.core.messages import Usage
 from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
-    from headgate.core.ports import ToolDefinition
+    from headgate.core.ports import ToolDefinition, TurnDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +92,12 @@ def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mo
 
 
 class Spend(Protocol):
-    """How an interceptor that asks a model itself has the run pay for it; `cost` is in USD, None when not known."""
+    """How an interceptor that asks a model itself has the run pay for the turn."""
 
-    def __call__(self, usage: Usage, cost: float | None, /) -> None: ...
+    def __call__(self, done: TurnDone, /) -> None: ...
 
 
-def unpaid(_usage: Usage, _cost: float | None, /) -> None:
+def unpaid(_done: TurnDone, /) -> None:
     """Nobody pays."""
 
 

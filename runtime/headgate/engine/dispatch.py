@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -178,10 +179,11 @@ class Dispatch:
 
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""
-        turn, verdicts = self.recorder.turns + (call is None), _Verdicts(self.recorder, self.decisions, step, call)
+        tally, verdicts = self.recorder.tally, _Verdicts(self.recorder, self.decisions, step, call)
         return RunContext(
-            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session, turn=turn,
-            cost=self.recorder.cost, tainted=bool(self.taint), decide=verdicts, spend=self.recorder.spend,
+            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session,
+            turn=tally.turns + (call is None), cost=tally.cost, tainted=bool(self.taint), decide=verdicts,
+            spend=partial(tally.spend, step=step),
         )  # fmt: skip
 
     def _context(self, attempt: _Attempt, deadline: float, passage: Passage, voice: _Voice) -> ToolContext:
@@ -218,7 +220,8 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Verdicts:
-    """Counts and tells what interceptors decide; what is only counted is told to nobody who follows the run."""
+    """Counts what interceptors decide, has the audit log tell it, and tells it; what is only counted is told to nobody
+    who follows the run."""
 
     recorder: Recorder
     decisions: Decisions
@@ -227,12 +230,14 @@ class _Verdicts:
 
     def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None:
         self.decisions.count(policy, action, mode)
+        recorder = self.recorder
+        recorder.note(recorder.witness.judged(self.call, policy, action, code, mode, recorder.now()))
         if mode != "audit":
             call_id, name = (self.call.id, self.call.name) if self.call else ("", "")
             event = PolicyDecided(
                 policy=policy, action=action, code=code, message=message, mode=mode, call_id=call_id, name=name
             )
-            self.recorder.emit(event, self.step)
+            recorder.emit(event, self.step)
 
 
 class _Voice:

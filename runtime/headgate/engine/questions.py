@@ -20,11 +20,13 @@ from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, Inp
 from headgate.core.messages import ToolCall, ToolResult, failed
 from headgate.core.passage import Deferred, Passage, Trail
 from headgate.core.ports import ToolDefinition
-from headgate.engine.edits import args_hash, bound_hash, edit_of
+from headgate.engine.arguments import args_hash
+from headgate.engine.edits import bound_hash, edit_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.remarks import watch
 from headgate.engine.taint import Taint
 from headgate.engine.turn import CallState
+from headgate.engine.witness import answered
 from headgate.stores.port import Ledger
 from headgate.stores.records import Intent
 from headgate.stores.told import Told
@@ -54,15 +56,29 @@ class Questions:
         asked = state.waits.get("approval")
         if ruling.decide == "deny":
             if asked is not None and asked.state == "pending":
-                await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=self.recorder.now()))
+                now = self.recorder.now()
+                told = answered(asked, ("", ""), "cancelled", now, reason=f"policy {_name(ruling)!r} denies it now")
+                await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=now, audit=(told,)))
                 self._resolved(replace(asked, state="cancelled"), state, call)
+            self._ruled(call, ruling, "deny")
             return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
         if asked is not None:
             return self._settled(asked, state, call)
         policy = ruling.policy
-        if ruling.decide == "allow" or policy is None or await self._granted(call, policy, ruling.qualifier):
+        if ruling.decide == "allow" or policy is None:
+            self._ruled(call, ruling, "allow")
+            return None
+        if await self._granted(call, policy, ruling.qualifier):
+            self._ruled(call, ruling, "allow", remembered=True)
             return None
         return await self._ask(call, case.tool, state, policy, ruling.qualifier)
+
+    def _ruled(self, call: ToolCall, ruling: Ruling, decision: str, *, remembered: bool = False) -> None:
+        """Has the audit log tell what a policy decided, with the call's next transaction."""
+        if ruling.policy is not None:
+            recorder = self.recorder
+            name, at = ruling.policy.name, recorder.now()
+            recorder.note(recorder.witness.ruled(call, name, decision, at, remembered=remembered))
 
     def passage(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | Passage:
         """How far the call has come: with the answer of the caller's front end, if that was asked for it; or its
@@ -112,7 +128,7 @@ class Questions:
             )  # fmt: skip
             return self.ledger.begin_call(intent)
 
-        await self.recorder.keep(work)
+        await self.recorder.keep(work, audit=(self.recorder.witness.begun(call, self.recorder.now()),))
 
     def _settled(self, asked: WaitRecord, state: CallState, call: ToolCall) -> WaitRecord | ToolResult | None:
         if asked.state == "pending":
@@ -179,7 +195,7 @@ class Questions:
         def work(told: Told) -> Coroutine[Any, Any, None]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
 
-        await self.recorder.keep(work, (event, wait.step))
+        await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))
         return wait
 
     def _wait(

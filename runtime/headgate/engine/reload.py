@@ -17,6 +17,7 @@ from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
+from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle
 from headgate.engine.host import Host
@@ -126,11 +127,13 @@ class Reloader:
 
     # -- reload -----------------------------------------------------------------------------------------------------
 
-    async def reload(self, tree: Tree | None = None, *, match: Collection[str] | None = None) -> Reloaded:
+    async def reload(
+        self, tree: Tree | None = None, *, match: Collection[str] | None = None, by: Principal | None = None
+    ) -> Reloaded:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
         Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
-        `PreconditionFailed` when the live revision is none of `match`.
+        `PreconditionFailed` when the live revision is none of `match`. `by` is who asked for it; nobody: the watch.
         """
         async with self._lock:
             live = self._live
@@ -149,8 +152,9 @@ class Reloader:
                 snapshot = await self._open(compiled, live)
             except BuildError as error:
                 self._reject(compiled, error.diagnostics)
-                return Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
-            return await self._swap(compiled, snapshot)
+                rejected = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+                return await _audited(rejected, self._host, by)
+            return await _audited(await self._swap(compiled, snapshot), self._host, by)
 
     @property
     def _live(self) -> Snapshot:
@@ -183,6 +187,7 @@ class Reloader:
         changed = difference(self._live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
+            self._host.poke()  # the keeper counts against the budgets of this revision
         log.info(
             "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
             removed=changed.removed, warnings=len(compiled.warnings),
@@ -251,6 +256,17 @@ class Reloader:
     def _folders(self) -> set[Path]:
         """Every folder that holds a manifest or a file that one refers to."""
         return {*self.compiler.directories, *(path.parent for path in (*self._live.outside, *self._outside))}
+
+
+async def _audited(done: Reloaded, host: Host | None, by: Principal | None) -> Reloaded:
+    """The attempt, told by the audit log."""
+    if host is not None:
+        changed = done.difference
+        counts = {"added": len(changed.added), "changed": len(changed.changed), "removed": len(changed.removed)}
+        errors = sum(each.severity == "error" for each in done.diagnostics)
+        details = {"revision": done.revision, "asked": "key" if by else "watch", **counts, "errors": errors}
+        await host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
+    return done
 
 
 def _lenient(compiled: Compiled, kept: Compiled) -> bool:

@@ -25,8 +25,12 @@ OBJECTS: frozenset[Key] = frozenset(
     }
 )  # fmt: skip
 """Tables of objects by name."""
-LIMITS: frozenset[Key] = frozenset({("limits",), ("server", "limits"), ("budgets",)})
+LIMITS: frozenset[Key] = frozenset(
+    {("limits",), ("server", "limits"), *(("budgets", each) for each in ("per_key", "per_team", "per_session"))}
+)
 """Tables of numbers that a later file may state again."""
+NO_LIMITS = frozenset({"window"})
+"""Keys of them of which neither more nor less is stricter by itself."""
 TEAM: frozenset[Key] = frozenset({("auth", "keys"), ("interceptors",), ("approvals",)})
 """Tables of objects that belong to a team when their file does."""
 _TIGHTEN = "a layer may only tighten"
@@ -107,7 +111,7 @@ class _Merge:
                 _put(under, node, name)
             elif isinstance(held, dict) and isinstance(value, dict) and at not in OBJECTS:
                 self._lay(held, under.children[name], value, node.children[name], key)
-            elif at in LIMITS:
+            elif at in LIMITS and name not in NO_LIMITS:
                 self._tighten(below, under, value, node, key)
             elif not (name.startswith("x-") or (key == ("version",) and held == value)):
                 said = f"{_dotted(key)} is stated in {self._place(under, name)} already"

@@ -10,6 +10,7 @@ import msgspec
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
 from headgate.core.passage import Trail
+from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Told
 
 Decision = Literal["approve", "deny", "retry", "done", "failed"]
@@ -89,7 +90,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What settles a wait: the state it goes to, by which vote, or with which result; with the state `pending` it is a
-    vote that needs others. With a `revision`, it is for that revision of the record only."""
+    vote that needs others. With a `revision`, it is for that revision of the record only. `audit` is kept if it is."""
 
     wait_id: str
     state: WaitState
@@ -98,6 +99,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     result: ToolResult | None = None
     grant: Grant | None = None
     revision: int | None = None
+    audit: tuple[AuditEntry, ...] = ()
 
 
 class WaitFilter(msgspec.Struct, frozen=True, kw_only=True):
