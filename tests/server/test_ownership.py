@@ -80,7 +80,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
 
 def test_all_routes_are_walked() -> None:
     """The table of routes is what the tests below think it is."""
-    assert (len(NATIVE), len(OBJECTS)) == (29, 18)
+    assert (len(NATIVE), len(OBJECTS)) == (32, 18)
 
 
 @pytest.mark.asyncio(loop_scope="module")
