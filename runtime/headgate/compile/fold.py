@@ -11,7 +11,7 @@ from jsonschema.validators import validator_for
 from referencing import Registry
 
 from headgate.compile.applied import Applied, model_chain, plain, tool_chain
-from headgate.compile.approvals import Book
+from headgate.compile.books import book_of
 from headgate.compile.candidates import candidates
 from headgate.compile.catalog import Catalog
 from headgate.compile.draft import AgentSource, Draft
@@ -119,7 +119,7 @@ class _Fold:
         self._agents = [each.spec for each in draft.agents.values() if each.spec is not None]
         self._applied = applied
         self._behind: dict[tuple[str, tuple[str, ...]], BoundTool] = {}
-        self._book = Book(draft.gateway.approvals if draft.gateway else {})
+        self._book = book_of(draft)
 
     def agent(self, source: AgentSource) -> AgentPlan:
         """The plan of one agent."""
