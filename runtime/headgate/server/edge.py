@@ -9,6 +9,7 @@ from headgate.compile.plan import Snapshot
 from headgate.engine.host import Host
 from headgate.engine.reload import Reloader
 from headgate.engine.status import Status
+from headgate.server.link_tokens import Guesses
 from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
 
@@ -23,6 +24,7 @@ class Edge:
     seal: Seal
     keepalive: float = 15.0
     """Seconds of wall time between keepalive frames of a stream."""
+    guesses: Guesses = field(default_factory=Guesses)
     started: float = field(default_factory=time.time)
 
     @property
