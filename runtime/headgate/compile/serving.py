@@ -30,7 +30,7 @@ class Cors(Spec):
 class ServerLimits(Spec):
     """Hard limits at the door."""
 
-    body: Size = 4 << 20
+    body: Annotated[Size, Field(ge=1)] = 4 << 20
     """The largest request body; more is answered with 413."""
     sessions: Positive = 10_000
     """Unexpired sessions that one key may hold; more is answered with 429."""

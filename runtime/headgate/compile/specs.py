@@ -84,7 +84,7 @@ class Limits(Spec):
 
     turns: Positive = 100
     """Model turns of one run."""
-    tool_output: Size = 256 << 10
+    tool_output: Annotated[Size, Field(ge=1)] = 256 << 10
     """The most that one tool result may put before the model; of a larger one it gets the beginning, and is told so."""
     spill: Size = 20 << 20
     """How much of larger results is kept for `read_result`, per run and until its end; `0B` keeps nothing."""

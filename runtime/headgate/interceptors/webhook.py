@@ -62,9 +62,9 @@ class WebhookSpec(InterceptorSpec):
     """How long it may take to answer."""
     failure: Literal["open", "closed"] = "closed"
     """What becomes of a call or a turn that it does not judge: `closed` refuses, `open` goes on."""
-    max_request: Size = 256 << 10
+    max_request: Annotated[Size, Field(ge=1)] = 256 << 10
     """The largest request; what is larger is not judged."""
-    max_answer: Size = 256 << 10
+    max_answer: Annotated[Size, Field(ge=1)] = 256 << 10
     """The largest answer that is read."""
 
     @property
