@@ -70,11 +70,14 @@ async def test_a_turn_without_a_price(tree: Tree) -> None:
 
 
 async def test_a_turn_that_is_made_again(tree: Tree) -> None:
-    """Only the try that was whole is counted: of the one before the provider did not say what it used."""
+    """A try that was broken off is counted, too, as far as the provider had said what it used."""
     async with staged(tree, model="claude/auto") as stage:
         stage.cue("anthropic", overloaded("anthropic", "Hel"), saying("anthropic", "Hello"))
         await (await stage.gateway.session()).say("hi")
-        assert (await usage(stage))["total"]["turns"] == 1
+        total = (await usage(stage))["total"]
+        (run,) = (await stage.gateway.get("/v1/runs"))["items"]
+    assert (total["turns"], total["broken_turns"], total["unpriced_turns"]) == (2, 1, 0)
+    assert (total["tokens"]["input"], run["usage"]["input"]) == (20, 20)
 
 
 async def test_a_turn_that_ends_the_run(tree: Tree) -> None:
@@ -113,7 +116,7 @@ async def test_as_a_table(tree: Tree) -> None:
         )
     header, *lines = answer.text.splitlines()
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert header.startswith("name,turns,unpriced_turns,input,")
+    assert header.startswith("name,turns,broken_turns,unpriced_turns,input,")
     assert [line.split(",")[0] for line in lines] == ["'=1+1", MODEL, "total"]
 
 

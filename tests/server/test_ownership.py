@@ -17,7 +17,7 @@ from tests.conftest import DEFAULT, TOOLS
 from tests.server.native import ASK, CALL, DESK, KEYS, OTHER, ROBOT, Caller
 
 ADMIN = '[auth.keys.admin]\nkey = "the-key-of-an-admin"\nscopes = ["admin:*"]\n'
-WEAK = '[auth.keys.weak]\nkey = "a-key-without-rights"\nscopes = ["other:thing", "agents:read"]\n'
+WEAK = '[auth.keys.weak]\nkey = "a-key-without-rights"\nscopes = ["agents:read"]\n'
 FILES = {
     "gateway.toml": gateway_toml(f'[functions]\npackages = ["tests.workshop"]\n{ASK}{KEYS}{ADMIN}{WEAK}', top=DEFAULT),
     "script.yaml": CALL,

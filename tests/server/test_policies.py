@@ -54,8 +54,8 @@ async def test_approvals_are_counted(tree: Tree) -> None:
     """What policies refuse and what they ask about, once for each call, however often it comes by."""
     toml = '[approvals.no]\ntools = ["add"]\nwhen = "args.a == 1"\ndecide = "deny"\n'
     toml += '[approvals.gate]\ntools = ["add"]\ndecide = "ask"\n'
-    async with live(tree("- calls: [{call: add, args: {a: 1, b: 2}}, {call: add, args: {a: 3, b: 4}}]\n- {text: Done}\n",
-                         toml=toml), watch=False) as gateway:  # fmt: skip
+    script = "- calls: [{call: add, args: {a: 1, b: 2}}, {call: add, args: {a: 3, b: 4}}]\n- {text: Done}\n"
+    async with live(tree(script, toml=toml), watch=False) as gateway:
         caller = Caller(gateway)
         run, (wait,) = await caller.waiting()
         await caller.ask("POST", f"/v1/approvals/{wait['id']}", {"decision": "approve"})

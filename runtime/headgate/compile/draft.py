@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from headgate.compile.decode import covers
+from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.layers import Layers
-from headgate.manifest.source import Document
+from headgate.manifest.source import Document, Span
 from headgate.manifest.tree import Tree
+from headgate.mcp.spec import ServerSpec
 from headgate.secrets.reference import SecretRef
 
 _AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007", "HG1205", "HG1206", "HG1403"})
@@ -29,13 +31,19 @@ def _as_written(_key: Key, offset: int) -> int:
 class Site:
     """Where an object stands: its document, the path of its key, and how offsets in resolved scalars are written.
 
-    `silent` are the keys of the document that have been reported already or whose value is not known.
+    `silent` are the keys of the document that have been reported already or whose value is not known. The keys of an
+    object that is written elsewhere (`whole`) cannot be pointed at.
     """
 
     document: Document
     key: Key = ()
     written: Callable[[Key, int], int] = _as_written
     silent: frozenset[Key] = frozenset()
+    whole: bool = False
+
+    def below(self, key: Key) -> Key:
+        """The key of the document that a key of the object stands for."""
+        return self.key if self.whole else (*self.key, *key)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -49,25 +57,29 @@ class Site:
 
     def locate(self, finding: Finding) -> Diagnostic:
         """The finding with its position."""
-        key = finding.key
+        document, key = self.document.home(finding.key)
         if finding.offset is not None:
-            span = self.document.locate(key, self.written(key, finding.offset))
+            span = document.locate(key, self.written(finding.key, finding.offset))
         elif finding.code in _AT_KEY and key[-1:] not in _OF_VALUE:
-            span = self.document.key_span(key)
+            span = document.key_span(key)
         else:
-            span = self.document.value_span(key)
-        path, span = self.document.spot(span)
+            span = document.value_span(key)
+        path, span = document.spot(span)
         return _diagnostic(path, span.line, span.column, finding)
 
     def place(self, key: Key) -> str:
         """Where the key is written, as `path:line:column`."""
-        path, span = self.document.spot(self.document.key_span(key))
-        return f"{path}:{span.line}:{span.column}"
+        document, below = self.document.home(key)
+        return _spelt(*document.spot(document.key_span(below)))
 
     def value_place(self, key: Key) -> str:
         """Where the value at the key begins, as `path:line:column`."""
-        path, span = self.document.spot(self.document.value_span(key))
-        return f"{path}:{span.line}:{span.column}"
+        document, below = self.document.home(key)
+        return _spelt(*document.spot(document.value_span(below)))
+
+
+def _spelt(path: str, span: Span) -> str:
+    return f"{path}:{span.line}:{span.column}"
 
 
 def _diagnostic(path: str, line: int, column: int, finding: Finding) -> Diagnostic:
@@ -119,7 +131,10 @@ class Draft:
     `gateway` is what `gateway.toml` and the files of `gateway.d` say together, `layers` which of them says what.
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
-    are objects in which an earlier draft found nothing, by name, fingerprint and packages.
+    are objects in which an earlier draft found nothing, by name, fingerprint and packages. `servers` are the MCP
+    servers, wherever they are declared; one whose declaration could not be read has no spec. `overlay` are the
+    documents that the API made, `hidden` those of them that the tree declares too, and `sealed` the keys of their
+    secrets.
     """
 
     tree: Tree
@@ -131,6 +146,7 @@ class Draft:
     providers: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, Item] = field(default_factory=dict)
     interceptors: dict[str, Item] = field(default_factory=dict)
+    servers: dict[str, Item] = field(default_factory=dict)
     agents: dict[str, AgentSource] = field(default_factory=dict)
     fragments: dict[str, tuple[Document, str]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
@@ -142,6 +158,9 @@ class Draft:
     sources: set[tuple[str, str]] = field(default_factory=set)
     outside: set[Path] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    overlay: Overlay = NO_OVERLAY
+    hidden: tuple[OverlayDocument, ...] = ()
+    sealed: frozenset[Key] = frozenset()
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -165,6 +184,12 @@ class Draft:
     def fragment_names(self) -> frozenset[str]:
         """Every fragment, those whose file cannot be read too."""
         return self._names("fragment", self.fragments)
+
+    @property
+    def served(self) -> dict[str, ServerSpec]:
+        """The MCP servers that are in use and can be read."""
+        known = {name: each.spec for name, each in self.servers.items()}
+        return {name: spec for name, spec in known.items() if isinstance(spec, ServerSpec) and spec.enabled}
 
     def declared(self, table: str) -> frozenset[str]:
         """Every name in a table of `gateway.toml`, rightly there or not."""

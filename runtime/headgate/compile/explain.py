@@ -131,7 +131,8 @@ def _explained(draft: Draft, target: _Target, walk: Walk, path: str) -> Explaine
     value = _scrubbed(_shown(found.value, key, walk, body), Redactor(draft.secrets).scrub)
     if raw is None or site is None:
         return replace(found, value=value, origin="not set" if value is None else "default")
-    file, span = site.document.spot(site.document.key_span(key))
+    document, below = site.document.home(key)
+    file, span = document.spot(document.key_span(below))
     place = Place(file, *span)
     written = raw if isinstance(raw, str) and "${" in raw else None
     return replace(found, value=value, place=place, written=written)

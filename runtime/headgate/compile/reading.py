@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 from headgate.compile import planned, schema
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
+from headgate.compile.fingerprint import digest_of, owned, with_files
 from headgate.compile.lookup import TABLE, Answers, Lookup
+from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, referring
+from headgate.compile.servers import Source, place_servers
 from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
@@ -40,6 +41,7 @@ class _Entry:
     body: dict[str, Any]
     spec: Gateway | Agent | None = None
     items: tuple[Item, ...] = ()
+    sealed: frozenset[Key] = frozenset()
 
 
 class Reading:
@@ -53,17 +55,20 @@ class Reading:
         self._entries: dict[str, _Entry] = {}
         self._sound: Sound = set()
         self._lookup = Lookup(None)
+        self._overlay = NO_OVERLAY
         self._validators = {
             "gateway": Validator(schema.gateway_schema(kinds)),
             "agent": Validator(schema.agent_schema()),
             "tool": Validator(schema.tool_schema(kinds)),
         }
 
-    def draft(self, tree: Tree, answers: Answers | None = None) -> Draft:
-        """Reads the whole tree; `answers` are what is known of the secrets that it refers to."""
+    def draft(self, tree: Tree, answers: Answers | None = None, overlay: Overlay = NO_OVERLAY) -> Draft:
+        """Reads the whole tree; `answers` are what is known of the secrets that it refers to, `overlay` is what the API
+        has declared besides."""
         if len(self._sound) > _REMEMBERED:
             self._sound.clear()
         draft = Draft(tree, self._kinds, sound=self._sound, diagnostics=list(tree.diagnostics))
+        draft.overlay = self._overlay = overlay
         before, self._entries = self._entries, {}
         self._lookup = Lookup(None, answers or {}, draft.wanted_secrets)
         self._gateway(draft, before)  # it declares what the others refer to
@@ -81,6 +86,7 @@ class Reading:
                 self._place(draft, what, name, self._entry(draft, (what, name), document, before, _places(findings)))
             else:
                 _place_other(draft, what, name, document)
+        place_servers(draft, Source(self._kinds.server, self._environ, self._skip_environment))
         self._parse_named(draft)
         return draft
 
@@ -114,6 +120,11 @@ class Reading:
             skip_environment=self._skip_environment,
             lookup=self._lookup,
         )
+        hints: list[Diagnostic] = []
+        if role[0] == "gateway":
+            laid = lay(self._overlay, document, resolved)
+            hints = [Site(document).locate(each) for each in hidden_by_tree(laid.hidden)]
+            document, resolved, draft.hidden = laid.document, laid.resolved, laid.hidden
         draft.secrets |= resolved.secrets
         draft.sources |= resolved.sources
         draft.outside |= resolved.files
@@ -124,15 +135,19 @@ class Reading:
         if entry is None:
             entry = self._read(role, document, resolved)
             kept = tuple(each for each in entry.diagnostics if _where(each) not in places)
-            entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *kept))
+            entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *hints, *kept))
         self._entries[document.path] = entry
         return entry
 
     def _read(self, role: tuple[str, str], document: Document, resolved: Resolved) -> _Entry:
         what, name = role
         structure = check_structure(self._validators[what], document.body, _PLANNED[what])
-        findings = list(structure.findings)
-        secrets = frozenset(str(_at(document.body, each.key)) for each in findings if each.code == "HG1105")
+        written = frozenset(each.key for each in structure.findings if each.code == "HG1105")
+        secrets = frozenset(str(_at(document.body, key)) for key in written)
+        # What the API makes is encrypted at rest, so its secrets are rightly written out.
+        sealed = frozenset(key for key in written if document.home(key)[0] is not document)
+        found = (each for each in structure.findings if each.code != "HG1105" or each.key not in sealed)
+        findings = [*referring(document), *found]
         pruned = prune(resolved.body, structure.silent)
         body: dict[str, Any] = pruned if isinstance(pruned, dict) else {}
         silent = resolved.unresolved | structure.silent
@@ -150,7 +165,7 @@ class Reading:
             items.append(item)
             findings += more
         diagnostics = tuple(site.locate(_with_hint(each, document)) for each in findings)
-        return _Entry((), site, diagnostics, secrets, body, spec, tuple(items))
+        return _Entry((), site, diagnostics, secrets, body, spec, tuple(items), sealed)
 
     def _item(self, table: str, name: str, raw: dict[str, Any], site: Site) -> tuple[Item, list[Finding]]:
         family: Mapping[str, Kind[Any, Any]] = getattr(self._kinds, table)
@@ -166,24 +181,24 @@ class Reading:
             findings = findings + made.findings
         files = kind.files(made.spec) if made.spec is not None else ()
         site = Site(site.document, site.key, site.written, made.silent)
-        return Item(name, site, kind, made.spec, _hash([kind.name, raw]), files), findings
+        return Item(name, site, kind, made.spec, digest_of([kind.name, raw]), files), findings
 
     def _place(self, draft: Draft, what: str, name: str, entry: _Entry) -> None:
         draft.diagnostics += entry.diagnostics
         draft.secrets |= entry.secrets
         if isinstance(entry.spec, Gateway) or what == "gateway":
             draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
-            draft.gateway_site, draft.gateway_body = entry.site, entry.body
-            draft.providers = {item.name: _with_files(item, draft.tree) for item in _from(entry, "providers")}
+            draft.gateway_site, draft.gateway_body, draft.sealed = entry.site, entry.body, entry.sealed
+            draft.providers = {item.name: with_files(item, draft.tree) for item in _from(entry, "providers")}
             draft.interceptors = {
-                item.name: _owned(item, draft.team_of("interceptors", item.name))
+                item.name: owned(item, draft.team_of("interceptors", item.name))
                 for item in _from(entry, "interceptors")
             }
             draft.backends = {item.name: item for item in _from(entry, TABLE)}
             draft.secrets |= {value for item in draft.providers.values() for value in self._chosen(item)}
         elif what == "tool":
             _collide(draft, "tool", name, entry.site, draft.tools.get(name))
-            draft.tools.setdefault(name, _with_files(entry.items[0], draft.tree))
+            draft.tools.setdefault(name, with_files(entry.items[0], draft.tree))
         else:
             _collide(draft, "agent", name, entry.site, draft.agents.get(name))
             spec = entry.spec if isinstance(entry.spec, Agent) else None
@@ -219,11 +234,6 @@ def _places(findings: Iterable[Diagnostic]) -> _Places:
 def _from_root(path: str) -> tuple[bool, str]:
     """The order of the layers."""
     return path != ROOT_FILE, path
-
-
-def _owned(item: Item, team: str | None) -> Item:
-    """The item, which is another one for another team."""
-    return replace(item, team=team, fingerprint=_hash([item.fingerprint, team])) if team is not None else item
 
 
 def _with_hint(finding: Finding, document: Document) -> Finding:
@@ -273,16 +283,3 @@ def _at(body: Any, key: Key) -> Any:
     for part in key:
         body = body[part]
     return body
-
-
-def _with_files(item: Item, tree: Tree) -> Item:
-    """The item with the bytes of the files that it reads in its fingerprint."""
-    if not item.files:
-        return item
-    digests = [sha256(tree.files.get(name, b"")).hexdigest() for name in item.files]
-    fingerprint = _hash([item.fingerprint, digests])
-    return Item(item.name, item.site, item.kind, item.spec, fingerprint, item.files)
-
-
-def _hash(value: Any) -> str:
-    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()

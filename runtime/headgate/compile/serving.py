@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Patience, Size
+from headgate.core.scalars import Duration, Patience, SomeSize
 
 RESTART = {"x-reload": "restart"}
 HOST = r"^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$"
@@ -30,7 +30,7 @@ class Cors(Spec):
 class ServerLimits(Spec):
     """Hard limits at the door."""
 
-    body: Annotated[Size, Field(ge=1)] = 4 << 20
+    body: SomeSize = 4 << 20
     """The largest request body; more is answered with 413."""
     sessions: Positive = 10_000
     """Unexpired sessions that one key may hold; more is answered with 429."""
@@ -85,8 +85,9 @@ class Reload(Spec):
 
     settle: Duration = 0.2
     """How long the files must stay unchanged before they are read as one edit."""
-    warm: Literal["proceed"] = "proceed"
-    """What happens when an MCP server is not ready in time; only `proceed`, until there are MCP servers."""
+    warm: Literal["proceed", "abort"] = "proceed"
+    """What happens when an MCP server that an edit brings is not ready within its `connection_timeout`: `proceed` goes
+    live without its tools, which come when it is; `abort` keeps the revision before."""
     drain: Duration = 600.0
     """How long runs may go on with the revision that they started on."""
     require_tests: bool = False

@@ -12,48 +12,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from headgate.compile.accounting import Audit, Budgets
+from headgate.compile.auth import Auth
 from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.serving import RESTART, Boot, Positive, Reload, Retention, Server, Store
+from headgate.compile.switches import KillSwitch
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Name, Patience, Secret, Size
+from headgate.core.scalars import Duration, Name, Patience, Size, SomeSize
+from headgate.mcp.spec import Mcp
 from headgate.tools.schema import InputSchema
 
 SUBSYSTEM = {"x-reload": "subsystem"}
-_SCOPE = r"^(\*|[a-z][a-z0-9_-]*)(:(\*|[a-z0-9_-]+)){0,2}$"
 _PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 Usd = Annotated[float, Field(gt=0)]
 ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
-
-
-class Key(Spec):
-    """An API key and what its holder may do."""
-
-    key: Annotated[str, Field(min_length=8, json_schema_extra={"x-secret": True})]
-    """The secret itself; a reference, such as `${env:NAME}`."""
-    team: str = "default"
-    """The team that the key belongs to."""
-    scopes: tuple[Annotated[str, Field(pattern=_SCOPE, examples=["chat", "admin:*"])], ...] = ("chat",)
-    """What the key may do: `area[:action[:object]]`, with `*`."""
-    agents: Globs = ("*",)
-    """Globs of the agents that the key may see and call."""
-    tools: Globs = ("*",)
-    """Globs of the tools that agents may use for this key."""
-    profile: Name | None = None
-    """The agents' profile that applies to this key."""
-
-
-class Auth(Spec):
-    """Who may call."""
-
-    session_ttl: Patience = 3600.0
-    """How long a session token is valid, from its creation."""
-    session_secret: Annotated[
-        Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
-    ] = None
-    """Signs session tokens; generated once and kept in the state directory when it is not given."""
-    keys: dict[Name, Key] = {}
-    """API keys by name."""
 
 
 class ModelAlias(Spec):
@@ -84,7 +56,7 @@ class Limits(Spec):
 
     turns: Positive = 100
     """Model turns of one run."""
-    tool_output: Annotated[Size, Field(ge=1)] = 256 << 10
+    tool_output: SomeSize = 256 << 10
     """The most that one tool result may put before the model; of a larger one it gets the beginning, and is told so."""
     spill: Size = 20 << 20
     """How much of larger results is kept for `read_result`, per run and until its end; `0B` keeps nothing."""
@@ -115,6 +87,8 @@ class Gateway(Spec):
     """What happens when the tree is broken at start-up."""
     auth: Auth = Auth()
     """Who may call."""
+    kill_switches: dict[Name, KillSwitch] = {}
+    """What is stopped, until the entry is gone. Usually made with `headgate kill on` or through the API."""
     providers: Annotated[dict[Name, dict[str, Any]], Field(min_length=1, json_schema_extra={"x-family": "providers"})]
     """Model providers by name."""
     models: dict[Name, ModelAlias] = {}
@@ -131,6 +105,8 @@ class Gateway(Spec):
     """Policies that hold tool calls until a person answers, or refuse them; the first that covers a tool decides."""
     limits: Limits = Limits()
     """Limits of every run; an agent may only be stricter."""
+    mcp: Mcp = Mcp()
+    """MCP servers whose tools agents may call."""
     budgets: Budgets = Budgets()
     """What may be used over all runs of a key, a team or a session."""
 
@@ -186,7 +162,11 @@ class Agent(Spec):
     max_output_tokens: Positive | None = None
     """The most tokens that one model turn may produce."""
     tools: Globs = ()
-    """Names or globs of the tools that the agent may call; none named, none offered."""
+    """Names or globs of the tools that the agent may call; none named, none offered, apart from those of its MCP
+    servers. Naming tools of a server offers those of it alone."""
+    mcp_servers: tuple[Name, ...] = ()
+    """MCP servers whose tools the agent is offered, besides those of the servers that no agent names. A server that is
+    named here is for the agents that name it."""
     approvals: tuple[Text, ...] = ()
     """Policies of `[approvals]` with `apply = "named"` that hold for this agent, besides those of the gateway. The
     first that covers a tool decides among them; of that one and the gateway's the stricter counts."""

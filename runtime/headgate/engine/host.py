@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -20,12 +19,13 @@ from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
 from headgate.engine.accounts import Accounts
-from headgate.engine.admission import admit, planned, still_may, withdrawn
+from headgate.engine.admission import admit, planned, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
 from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
+from headgate.engine.opening import new_run, witness_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.resume import progress_of
 from headgate.engine.revisions import Revisions
@@ -36,9 +36,10 @@ from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
+from headgate.engine.warden import Warden
 from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
-from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
+from headgate.stores.records import Lease, RunRecord, new_run_id
 from headgate.stores.waits import Answer, WaitRecord
 
 log = structlog.get_logger("headgate.host")
@@ -59,8 +60,8 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
-        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
+        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger, owner=self.lease.owner)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
         self.left = Leftovers()
@@ -70,6 +71,7 @@ class Host:
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
+        self.warden = Warden(self)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -79,21 +81,22 @@ class Host:
         return self._revisions.live
 
     def principal(self, digest: str) -> Principal | None:
-        """Who has this digest, as the live revision knows them."""
+        """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
         if self.guest is not None and digest == self.guest.digest:
             return self.guest
-        return self.snapshot.principals.get(digest)
+        return self.warden.current(self.snapshot.principals.get(digest))
 
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
         superseded = session.run if session is not None else None
         self._admit(order, session, superseded)
-        planned(self.snapshot, order)
+        planned(self.snapshot, order, reached=True)
 
     def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        self.warden.require(order.principal, order.agent)
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
         self.accounts.of(order.principal, session.id if session else "").require()
 
@@ -101,7 +104,7 @@ class Host:
         """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
         self._admit(order, session)
-        plan, choice = planned(snapshot, order)
+        plan, choice = planned(snapshot, order, reached=True)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
@@ -126,7 +129,7 @@ class Host:
         """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
         self.check(order, session)
-        slot = self.streams.take(order.principal.key, self._streams_per_key)
+        slot = self.streams.take(order.principal, self._streams_per_key)
         session.opening = True
         subscription = None
         try:
@@ -145,7 +148,7 @@ class Host:
         """Who writes for the run."""
         teller = Teller(run.id, run.log, run.fence, self.flusher)
         account = self.accounts.of(run.order.principal, run.session_id)
-        return Recorder(self.ledger, teller, run.progress, run.steps, _witness(run), account)
+        return Recorder(self.ledger, teller, run.progress, run.steps, witness_of(run), account)
 
     def start(self, run: Run, recorder: Recorder, start: Start) -> None:
         """Gives a run that is held its task."""
@@ -177,9 +180,9 @@ class Host:
 
     # -- runs by their id --------------------------------------------------------------------------------------------
 
-    async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
+    async def follow(self, run_id: str, after: EventId, by: Principal) -> Subscription:
         """See `Audience.follow`; the limit is the live revision's."""
-        return await self.audience.follow(run_id, after, key, self._streams_per_key)
+        return await self.audience.follow(run_id, after, by, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
         """Ends a run; returns whether its end is kept already. Raises `NotFound`, and `Conflict` when it has ended."""
@@ -218,9 +221,7 @@ class Host:
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
         self._revisions.swap(snapshot)
-        for run in list(self.runs.values()):
-            if not still_may(self.principal(run.order.principal.digest), run.order.principal, run.plan.name):
-                run.cancel(REVOKED)
+        self.warden.enforce()
 
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
@@ -229,8 +230,9 @@ class Host:
 
     def _withdrawn(self, run: Run, tool: str) -> str | None:
         """Why the live revision no longer lets this run use the tool, or None."""
-        if self.snapshot is run.snapshot:
-            return None
+        stopped = self.warden.withdrawn(tool)
+        if stopped is not None or self.snapshot is run.snapshot:
+            return stopped
         return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
 
     async def stop(self, grace: float) -> None:
@@ -243,6 +245,7 @@ class Host:
                 async with asyncio.timeout(None if now else grace):
                     await self._idle.wait()
         self.logs.break_off(STOPPING)
+        await self.warden.close()
         await self.flusher.close()
         await self._revisions.close()
 
@@ -256,7 +259,7 @@ async def end(host: Host, record: RunRecord, ending: Ending) -> None:
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
     """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
-    if session is None or session.head_run is None:
+    if session is None or session.head_run is None or _begins_anew(order, session):
         return join((), order.messages)
     conversation = await host.ledger.conversation(session.id)
     if conversation and conversation[-1].state not in ENDED:
@@ -272,20 +275,10 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
 
 
-def _witness(run: Run) -> Witness:
-    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
-    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
-
-
-def new_run(run: Run, transcript: Transcript) -> NewRun:
-    """The run as the ledger keeps it."""
-    order, principal = run.order, run.order.principal
-    return NewRun(
-        id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
-        model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
-        messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
-        channel=order.channel, request=order.request,
-    )  # fmt: skip
+def _begins_anew(order: Order, session: Session) -> bool:
+    """Whether the order repeats nothing of the session, whatever was said in it: a single message is all new, since an
+    exchange has at least one before it."""
+    return session.settled == session.head_run and not order.goes_on and len(order.messages) <= 1
 
 
 def _nobody() -> None:
@@ -293,4 +286,3 @@ def _nobody() -> None:
 
 
 SUPERSEDED = Ending("the conversation went on without this run")
-REVOKED = Ending("the key may no longer call this agent", "revoked")

@@ -81,7 +81,7 @@ def _approver(edge: Edge, caller: Principal, name: str | None) -> Principal:
     if name is None or name == caller.key:
         return caller
     caller.require(FOR_OTHERS)
-    found = next((each for each in edge.snapshot.principals.values() if each.key == name), None)
+    found = _current(edge, name)
     if found is None:
         raise Invalid(f"no key is called {name!r}", code="unknown_key")
     return found
@@ -139,7 +139,7 @@ async def _open(edge: Edge, token: str) -> tuple[WaitRecord, Link, Principal]:
 
 def _principal(edge: Edge, link: Link, wait: WaitRecord) -> Principal:
     """The key of the link, as it is now: it must still be there, be the same, and be allowed to answer."""
-    who = next((each for each in edge.snapshot.principals.values() if each.key == link.key), None)
+    who = _current(edge, link.key)
     if who is None or not who.digest.startswith(link.digest):
         raise Gone("the key that this link was made for is not valid any more", code="link_void")
     try:
@@ -148,6 +148,12 @@ def _principal(edge: Edge, link: Link, wait: WaitRecord) -> Principal:
     except RequestError:
         raise Gone(f"key {who.key!r} may not answer this any more", code="link_void") from None
     return who
+
+
+def _current(edge: Edge, name: str) -> Principal | None:
+    """The holder of a key, unless the key is gone or killed."""
+    digest = next((each.digest for each in edge.snapshot.principals.values() if each.key == name), None)
+    return edge.host.principal(digest) if digest is not None else None
 
 
 def _refused(request: AnyRequest, edge: Edge, error: RequestError) -> ASGIResponse:

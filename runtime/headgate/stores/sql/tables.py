@@ -212,6 +212,28 @@ grants = Table(
     PrimaryKeyConstraint("session_id", "policy", "tool", "qualifier"),
 )
 
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sealed", Text),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
 # None of the tables below refers to runs or sessions: what it says outlives them. None has an index: each would be one
 # more page to write in every commit. Reports read a piece at a time.
 
@@ -220,7 +242,6 @@ audit = Table(
     metadata,
     # SQLite's own row number must be an INTEGER; a log of years does not fit PostgreSQL's.
     Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("prev", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("entry", Text, nullable=False),
     # What the entry says too: only to find it by.
@@ -263,6 +284,8 @@ usage = Table(
     Column("reasoning", Integer, nullable=False),
     # NULL for a turn of a model without a known price.
     Column("cost", Double),
-    PrimaryKeyConstraint("minute", "run_id", "fence", "n"),
+    Column("broken", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )
