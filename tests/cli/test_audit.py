@@ -76,7 +76,8 @@ async def test_export_for_collectors(tmp_path: Path) -> None:
         (log,) = resource["scopeLogs"][0]["logRecords"]
         told = {each["key"]: each["value"] for each in log["attributes"]}
         assert {"key": "service.name", "value": {"stringValue": "headgate"}} in resource["resource"]["attributes"]
-        assert (log["eventName"], log["severityText"]) == (f"headgate.{record['entry']['kind']}", "INFO")
+        severity = "WARN" if record["entry"].get("outcome") in ("denied", "error") else "INFO"
+        assert (log["eventName"], log["severityText"]) == (f"headgate.{record['entry']['kind']}", severity)
         assert int(log["timeUnixNano"]) // 10**9 == int(record["entry"]["at"])
         assert told["headgate.audit.n"] == {"intValue": str(record["n"])}
         assert json.loads(told["headgate.audit.text"]["stringValue"]) == record["entry"]
@@ -97,6 +98,15 @@ async def test_usage(tmp_path: Path) -> None:
     table = (await headgate("usage", "--key", "nobody", "--format", "csv", home=root)).out.splitlines()
     assert table[1].startswith("total,0,")
     assert (await headgate("usage", "--from", "2100-01-01", "--to", "2101-01-01", home=root)).code == 0
+
+
+async def test_a_budget_holds_here_too(tmp_path: Path) -> None:
+    """A run at the command line counts against the budget of its key, and the next process is refused."""
+    root = await used(tmp_path)
+    toml = root / "gateway.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + "\n[budgets]\nper_key = {tokens = 1}\n", encoding="utf-8")
+    refused = await headgate("run", "helper", "compute", home=root)
+    assert (refused.code != 0, "is used up" in refused.err + refused.out) == (True, True)
 
 
 async def test_beside_a_gateway(tmp_path: Path) -> None:
