@@ -15,7 +15,7 @@ from headgate.compile.applied import Applied
 from headgate.compile.candidates import model_for
 from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
-from headgate.compile.fold import fold_agents
+from headgate.compile.fold import bind_all, fold_agents
 from headgate.compile.plan import Snapshot
 from headgate.compile.resources import Identity, Resource
 from headgate.core.context import Principal
@@ -58,6 +58,7 @@ class Builder:
         self._draft: Draft = compiled.draft
         self._environ = environ
         self._shared = {each.identity: each for each in live.resources} if live else {}
+        self._bound = live.bound if live else {}
         self._scrub = Redactor(self._draft.secrets).scrub
         self._resources: dict[Identity, Resource] = {}
         self._opened: list[Resource] = []
@@ -173,7 +174,7 @@ class Builder:
         gateway = self._draft.gateway
         if gateway is None:
             raise ConfigError("the tree has no gateway.toml")
-        providers, tools = self._values("providers"), self._values("tools")
+        providers, tools = self._values("providers"), bind_all(self._values("tools"), self._bound)
         return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
@@ -185,6 +186,7 @@ class Builder:
             scrub=self._scrub,
             secrets_digest=self._compiled.secrets_digest,
             fingerprints=fingerprints(self._draft),
+            bound=tools,
             outside=frozenset(self._draft.outside),
         )
 

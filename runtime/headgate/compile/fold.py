@@ -20,17 +20,27 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.glob import is_glob, matching
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
-from headgate.core.ports import ClientTool, Provider, Tool, ToolNext
+from headgate.core.ports import Provider, Tool, ToolNext
 from headgate.providers.attempts import Attempts
 
 _SHOWN_VIOLATIONS = 5
 
 
+Bound = Mapping[str, tuple[Tool, BoundTool]]
+"""Tools by name, each with what was made of it."""
+
+
+def bind_all(tools: Mapping[str, Tool], before: Bound) -> Bound:
+    """All tools with their argument checks; those of a tool that was there `before` are not made again."""
+    held = {name: each for name, each in before.items() if tools.get(name) is each[0]}
+    return {name: held.get(name) or (tool, bind(tool)) for name, tool in tools.items()}
+
+
 def fold_agents(
-    draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, Tool], applied: Sequence[Applied] = ()
+    draft: Draft, providers: Mapping[str, Provider], tools: Bound, applied: Sequence[Applied] = ()
 ) -> dict[str, AgentPlan]:
     """All plans of a draft without errors; the interceptors are in the order of the file."""
-    bound = {name: bind(tool) for name, tool in tools.items()}
+    bound = {name: each for name, (_, each) in tools.items()}
     fold = _Fold(draft, providers, bound, applied)
     return {name: fold.agent(source) for name, source in sorted(draft.agents.items())}
 
@@ -43,7 +53,7 @@ def bind(tool: Tool) -> BoundTool:
         violations_of(definition.input_schema),
         _call(tool),
         tool.timeout,
-        tool.receive if isinstance(tool, ClientTool) else None,
+        getattr(tool, "receive", None),  # of a `ClientTool`; asking for the protocol takes longer than all the rest
     )
 
 

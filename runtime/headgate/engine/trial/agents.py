@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headgate.compile.draft import AgentSource, Draft, Item
-from headgate.compile.fold import fold_agents
+from headgate.compile.fold import bind_all, fold_agents
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.trials import AgentTest
 from headgate.core.context import Principal, RunContext
@@ -92,7 +92,7 @@ class _Trial:
         scripted = Scripted(ScriptedSpec(turns=self.test.script), self.test.script)
         draft = _alone(self.bench.draft, self.source)
         providers: dict[str, Provider] = dict.fromkeys(draft.providers, scripted)
-        plan = fold_agents(draft, providers, self.tools)[self.source.name]
+        plan = fold_agents(draft, providers, bind_all(self.tools, {}))[self.source.name]
         return replace(
             plan, choice=self._overheard(plan.choice), tools=mocks.over(plan.tools), approvals=Consent(plan.approvals)
         )
