@@ -148,15 +148,15 @@ class _Reader:
 
     def _inside(self, path: str) -> bool:
         """Whether the path, its links followed, is inside the tree; if not, that is reported."""
-        full, folder = os.path.join(self.root, path), os.path.dirname(path)
+        full, folder = self.root / path, path.rpartition("/")[0]
         if folder not in self._sound:
-            self._sound[folder] = self._leads_inside(os.path.dirname(full))
-        if (self._sound[folder] and not os.path.islink(full)) or self._leads_inside(full):
+            self._sound[folder] = self._leads_inside(full.parent)
+        if (self._sound[folder] and not full.is_symlink()) or self._leads_inside(full):
             return True
         self.report(path, "the link leaves the tree", "copy the file into the tree")
         return False
 
-    def _leads_inside(self, full: str) -> bool:
+    def _leads_inside(self, full: Path) -> bool:
         real = os.path.realpath(full)
         return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
 
