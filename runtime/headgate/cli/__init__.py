@@ -24,6 +24,8 @@ COMMANDS = {
     "chat": "headgate.cli.chat:chat",
     "approvals": "headgate.cli.approvals:approvals",
     "db": "headgate.cli.db:db",
+    "audit": "headgate.cli.audit:audit",
+    "usage": "headgate.cli.usage:usage_command",
 }
 """Where each command is; only the one that is given is imported, because together they take several times as long."""
 

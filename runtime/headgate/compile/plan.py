@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from headgate.compile.approvals import NO_POLICIES, Approvals
+from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
 from headgate.compile.resources import Resource
 from headgate.compile.specs import Agent, Gateway, Profile
+from headgate.compile.switches import Switches
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
@@ -26,8 +28,9 @@ Violations = Callable[[dict[str, Any]], list[str]]
 class BoundTool:
     """A tool as one snapshot offers it: its definition, its argument check, and its folded call.
 
-    A tool that the caller's front end executes has `receive`, which makes a result of what that posts, and is not
-    called; `timeout` is then how long the front end has.
+    A tool that the caller's front end executes has `receive`, which makes a result of what that posts. Its `call`
+    raises `Deferred` until the context's `passage` has that result; `timeout` is how long the front end has, and how
+    long each of the two ways through the interceptors may take.
     """
 
     definition: ToolDefinition
@@ -121,7 +124,7 @@ class Models(Mapping[str, ModelChoice]):
 
 @dataclass(eq=False, slots=True)
 class Snapshot:
-    """Everything compiled from one revision. All but the lease count is immutable.
+    """Everything compiled from one revision and one generation of the overlay. All but the lease count is immutable.
 
     A run leases the snapshot it started on; a retired snapshot lets its resources go when the last lease returns.
     """
@@ -138,10 +141,27 @@ class Snapshot:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     bound: Mapping[str, tuple[Tool, BoundTool]] = field(default_factory=dict)
     outside: frozenset[Path] = frozenset()
+    overlay: Overlay = NO_OVERLAY
+    hidden: tuple[OverlayDocument, ...] = ()
     leases: int = 0
     retired: bool = False
     _closed: bool = False
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def tag(self) -> str:
+        """What tells the configuration from every other: the tree's revision and the overlay's generation."""
+        return f"{self.revision}.{self.overlay.generation}"
+
+    @property
+    def stamp(self) -> tuple[str, int, str]:
+        """The same with the secrets, as `Compiled.stamp`."""
+        return self.revision, self.overlay.generation, self.secrets_digest
+
+    @property
+    def switches(self) -> Switches:
+        """The kill switches."""
+        return Switches(self.gateway.kill_switches)
 
     @property
     def default_agent(self) -> str | None:

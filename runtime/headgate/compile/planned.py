@@ -30,19 +30,16 @@ class Planned:
 
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
-    ("retention", "audit"): "the audit log",
     ("mcp",): "MCP servers",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
     ("code",): "code execution",
-    ("budgets",): "budgets across runs",
     ("source",): "GitOps sources",
     ("events",): "event webhooks",
     ("server", "compat"): "the seed-003 API",
     ("reload", "probation"): "reload probation",
     ("auth", "oidc"): "OIDC",
-    ("auth", "encryption_key"): "credentials encrypted at rest",
     ("limits", "depth"): "sub-agents",
     ("limits", "fan_out"): "sub-agents",
 }

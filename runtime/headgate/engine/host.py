@@ -19,8 +19,10 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
-from headgate.engine.admission import admit, planned, still_may, withdrawn
+from headgate.engine.accounts import Accounts
+from headgate.engine.admission import admit, planned, withdrawn
 from headgate.engine.audience import Audience
+from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
 from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
@@ -34,6 +36,8 @@ from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
+from headgate.engine.warden import Warden
+from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
 from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
 from headgate.stores.waits import Answer, WaitRecord
@@ -56,6 +60,7 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
+        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
@@ -66,6 +71,7 @@ class Host:
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
+        self.warden = Warden(self)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -75,29 +81,29 @@ class Host:
         return self._revisions.live
 
     def principal(self, digest: str) -> Principal | None:
-        """Who has this digest, as the live revision knows them."""
+        """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
         if self.guest is not None and digest == self.guest.digest:
             return self.guest
-        return self.snapshot.principals.get(digest)
-
-    # -- new runs ----------------------------------------------------------------------------------------------------
+        return self.warden.current(self.snapshot.principals.get(digest))
 
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
         superseded = session.run if session is not None else None
-        self._admit(order, superseded)
+        self._admit(order, session, superseded)
         planned(self.snapshot, order)
 
-    def _admit(self, order: Order, superseded: Run | None = None) -> None:
+    def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        self.warden.require(order.principal, order.agent)
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
+        self.accounts.of(order.principal, session.id if session else "").require()
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
-        self._admit(order)
+        self._admit(order, session)
         plan, choice = planned(snapshot, order)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
@@ -123,7 +129,7 @@ class Host:
         """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
         self.check(order, session)
-        slot = self.streams.take(order.principal.key, self._streams_per_key)
+        slot = self.streams.take(order.principal, self._streams_per_key)
         session.opening = True
         subscription = None
         try:
@@ -138,11 +144,11 @@ class Host:
                 slot.free()
         return subscription, run
 
-    # -- the task of a run -------------------------------------------------------------------------------------------
-
     def recorder(self, run: Run) -> Recorder:
         """Who writes for the run."""
-        return Recorder(self.ledger, Teller(run.id, run.log, run.fence, self.flusher), run.progress, run.steps)
+        teller = Teller(run.id, run.log, run.fence, self.flusher)
+        account = self.accounts.of(run.order.principal, run.session_id)
+        return Recorder(self.ledger, teller, run.progress, run.steps, _witness(run), account)
 
     def start(self, run: Run, recorder: Recorder, start: Start) -> None:
         """Gives a run that is held its task."""
@@ -174,9 +180,9 @@ class Host:
 
     # -- runs by their id --------------------------------------------------------------------------------------------
 
-    async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
+    async def follow(self, run_id: str, after: EventId, by: Principal) -> Subscription:
         """See `Audience.follow`; the limit is the live revision's."""
-        return await self.audience.follow(run_id, after, key, self._streams_per_key)
+        return await self.audience.follow(run_id, after, by, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
         """Ends a run; returns whether its end is kept already. Raises `NotFound`, and `Conflict` when it has ended."""
@@ -215,9 +221,7 @@ class Host:
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
         self._revisions.swap(snapshot)
-        for run in list(self.runs.values()):
-            if not still_may(self.principal(run.order.principal.digest), run.order.principal, run.plan.name):
-                run.cancel(REVOKED)
+        self.warden.enforce()
 
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
@@ -226,11 +230,10 @@ class Host:
 
     def _withdrawn(self, run: Run, tool: str) -> str | None:
         """Why the live revision no longer lets this run use the tool, or None."""
-        if self.snapshot is run.snapshot:
-            return None
+        stopped = self.warden.withdrawn(tool)
+        if stopped is not None or self.snapshot is run.snapshot:
+            return stopped
         return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:
         """Takes no new run, lets steps that are going on end within `grace` seconds, and leaves the rest for later."""
@@ -242,6 +245,7 @@ class Host:
                 async with asyncio.timeout(None if now else grace):
                     await self._idle.wait()
         self.logs.break_off(STOPPING)
+        await self.warden.close()
         await self.flusher.close()
         await self._revisions.close()
 
@@ -249,12 +253,13 @@ class Host:
 async def end(host: Host, record: RunRecord, ending: Ending) -> None:
     """Ends a run that this process has claimed and that has no task."""
     teller = Teller(record.id, host.logs.claimed(record), record.fence, host.flusher)
-    await Recorder(host.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
+    ended = Recorder(host.ledger, teller, progress_of(record), witness=Witness.of(record))
+    await ended.cancel(ending.reason, ending.outcome)
 
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
     """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
-    if session is None or session.head_run is None or _begins_anew(order, session):
+    if session is None or session.head_run is None or session.begins_anew(order):
         return join((), order.messages)
     conversation = await host.ledger.conversation(session.id)
     if conversation and conversation[-1].state not in ENDED:
@@ -270,10 +275,9 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
 
 
-def _begins_anew(order: Order, session: Session) -> bool:
-    """Whether the order repeats nothing of the session, whatever was said in it: a single message is all new, since an
-    exchange has at least one before it."""
-    return session.settled == session.head_run and not order.goes_on and len(order.messages) <= 1
+def _witness(run: Run) -> Witness:
+    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
+    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
 
 
 def new_run(run: Run, transcript: Transcript) -> NewRun:
@@ -292,4 +296,3 @@ def _nobody() -> None:
 
 
 SUPERSEDED = Ending("the conversation went on without this run")
-REVOKED = Ending("the key may no longer call this agent", "revoked")

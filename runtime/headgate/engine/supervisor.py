@@ -83,7 +83,7 @@ class Supervisor:
 
         async def work(told: Told) -> None:
             parked = Parked(
-                run_id=recorder.run_id, fence=recorder.fence, progress=recorder.progress,
+                run_id=recorder.run_id, fence=recorder.fence, progress=recorder.tally.progress,
                 waits=tuple(wait.id for wait in waits), told=told,
             )  # fmt: skip
             states.append(await self._ledger.park(parked))
@@ -101,6 +101,7 @@ class Supervisor:
         dispatch = Dispatch(
             run.plan, session, recorder, questions, snapshot.scrub, partial(self._withdrawn, run),
             snapshot.gateway.limits.tool_output, spill, decisions=self.decisions,
+            calling=run.calling,
         )  # fmt: skip
         system = run.plan.prompt.render(_scope(run, session))
         return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id, run.bell)

@@ -23,7 +23,7 @@ def _missing(what: str) -> Any:
 class Body(BaseModel):
     """What all bodies share."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, regex_engine="python-re")
 
 
 Words = Annotated[str, Field(min_length=1, max_length=_LONGEST, pattern=r"\S")]
@@ -121,10 +121,11 @@ class Decide(Body):
 
 
 class Failure(Body):
-    """Why a front end has no result."""
+    """Why a front end has no result; `retryable`, if it may have one when it is asked again."""
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,63}$")] = "tool_error"
     message: Annotated[str, Field(min_length=1, max_length=10_000)]
+    retryable: bool = False
 
 
 class Reply(Body):

@@ -43,9 +43,10 @@ async def init(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
     """Opens a session with the agent named by `X-Headgate-Agent`, else with the default agent."""
     try:
         body = read(Init, await request.body(), request.headers.get("content-type"))
-        principal = find_principal(edge.snapshot, body.api_key)
+        principal = find_principal(edge, body.api_key)
         if principal is None:
             raise Unauthenticated("Invalid API key")
+        request.scope["user"] = principal
         return answer(await _opened(edge, principal, request.headers.get(AGENT)))
     except Refused as refused:
         return refused.response
@@ -72,7 +73,7 @@ async def chat(request: AnyRequest) -> ASGIResponse:
     edge: Edge = request.app.state["edge"]  # on the hot path an injected one costs too much
     try:
         body = read(Chat, await request.body(), request.headers.get("content-type"))
-        session, principal = await authenticated(edge, request.headers.get("authorization"))
+        session, principal = await authenticated(edge, request)
         return await _stream(edge, body, session, principal)
     except Refused as refused:
         return refused.response
@@ -80,17 +81,18 @@ async def chat(request: AnyRequest) -> ASGIResponse:
         return detail(error)
 
 
-async def authenticated(edge: Edge, header: str | None) -> tuple[Session, Principal]:
+async def authenticated(edge: Edge, request: AnyRequest) -> tuple[Session, Principal]:
     """The session of the token and who owns it, as the live revision knows the owner: a key that is gone, was changed
     or has another name now owns nothing."""
-    session_id, digest = edge.tokens.read(header)
+    session_id, digest = edge.tokens.read(request.headers.get("authorization"))
     session = await edge.host.sessions.find(session_id)
     known = session is not None and session.record.state == "open"
-    principal = edge.snapshot.principals.get(session.record.key_digest) if session and known else None
+    principal = edge.host.principal(session.record.key_digest) if session and known else None
     if session is None or principal is None or principal.key != session.record.principal:
         raise Unauthenticated("Unknown session")
     if not hmac.compare_digest(digest.encode(), principal.digest[:16].encode()):
         raise Unauthenticated("Unknown session")
+    request.scope["user"] = principal
     principal.require("chat")
     return session, principal
 

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
 from headgate import __version__
+from headgate.compile.plan import Snapshot
 from headgate.core.errors import StoreError
 from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
@@ -40,7 +41,8 @@ async def ready(edge: NamedDependency[Edge]) -> ASGIResponse:
 @get("/v1/status", guards=[require_scope], opt={"scopes": READERS}, tags=["status"], summary="Conditions and revision")
 async def status(edge: NamedDependency[Edge]) -> ASGIResponse:
     """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
-    return answer(_status(edge) | {"waiting": await _waiting(edge)}, headers={"etag": etag(edge)})
+    told = {"waiting": await _waiting(edge), "audit": await _audit_head(edge)}
+    return answer(_status(edge) | told, headers={"etag": etag(edge)})
 
 
 @get("/openapi.json", include_in_schema=False)
@@ -51,7 +53,29 @@ async def openapi(request: Request[Any, Any, State]) -> ASGIResponse:
 
 def etag(edge: Edge) -> str:
     """The entity tag of the live configuration (RFC 9110 §8.8.3)."""
-    return f'"{edge.snapshot.revision}"'
+    return f'"{edge.snapshot.tag}"'
+
+
+def overlay(snapshot: Snapshot) -> dict[str, Any]:
+    """What the API has declared besides the tree: which documents, and whose; a `hidden` one has no effect, because the
+    tree declares the same name."""
+    documents = [
+        {
+            "kind": each.kind, "name": each.name, "revision": each.revision, "updated_at": each.at,
+            "updated_by": each.by, "hidden": each in snapshot.hidden,
+        }
+        for each in snapshot.overlay.documents
+    ]  # fmt: skip
+    return {"generation": snapshot.overlay.generation, "documents": documents}
+
+
+def _stopped(snapshot: Snapshot) -> list[dict[str, str]]:
+    switches = snapshot.gateway.kill_switches
+    targets = {name: each.target for name, each in switches.items()}
+    return [
+        {"name": name, "kind": kind, "target": target, "reason": switches[name].reason}
+        for name, (kind, target) in sorted(targets.items())
+    ]
 
 
 async def _waiting(edge: Edge) -> int | None:
@@ -60,6 +84,15 @@ async def _waiting(edge: Edge) -> int | None:
         return await edge.host.ledger.count_waits()
     except StoreError:
         return None
+
+
+async def _audit_head(edge: Edge) -> str | None:
+    """The newest record of the audit log, for those who keep it elsewhere; None while the ledger does not answer."""
+    try:
+        head = (await edge.host.ledger.audit_ends()).head
+    except StoreError:
+        return None
+    return f"{head.n}:{head.hash}"
 
 
 def _status(edge: Edge) -> dict[str, Any]:
@@ -82,4 +115,6 @@ def _status(edge: Edge) -> dict[str, Any]:
         "default_agent": snapshot.default_agent,
         "runs": len(edge.host.runs),
         "uptime_s": round(time.time() - edge.started, 3),
+        "overlay": overlay(snapshot),
+        "kill_switches": _stopped(snapshot),
     }
