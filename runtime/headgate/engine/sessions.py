@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Overloaded
 from headgate.engine.eventlog import EventLog
-from headgate.engine.run import Order, Run
+from headgate.engine.run import Run
 from headgate.stores.port import Ledger
 from headgate.stores.records import SessionRecord, new_session_id
 
@@ -55,11 +55,6 @@ class Session:
             self.settled = run.id
         if self.run is run:
             self.run = None
-
-    def begins_anew(self, order: Order) -> bool:
-        """Whether the order repeats nothing of the session, whatever was said in it: a single message is all new, since
-        an exchange has at least one before it."""
-        return self.settled == self.head_run and not order.goes_on and len(order.messages) <= 1
 
     def require_idle(self) -> None:
         """Raises `Conflict` while a connection streams."""

@@ -52,6 +52,14 @@ class Teller:
             self._touch()
         return event
 
+    def note(self, entry: AuditEntry) -> None:
+        """Has the audit log tell this with the next transaction of the run."""
+        self._notes.append(entry)
+
+    def owe(self, used: TurnUsage) -> None:
+        """Has the usage ledger told this with the next transaction of the run."""
+        self._owed.append(used)
+
     def say(self, kind: type[D], text: str, step: int) -> D:
         """Tells a delta: what `tell` does, but all at once, because there are thousands."""
         self._n = n = self._n + 1
@@ -61,14 +69,6 @@ class Teller:
         if not self._touched:
             self._touch()
         return event
-
-    def note(self, entry: AuditEntry) -> None:
-        """Has the audit log tell this with the next transaction of the run."""
-        self._notes.append(entry)
-
-    def owe(self, used: TurnUsage) -> None:
-        """Has the usage ledger told this with the next transaction of the run."""
-        self._owed.append(used)
 
     def _stamped(self, event: E, step: int) -> E:
         self._n += 1

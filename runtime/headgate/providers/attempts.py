@@ -94,7 +94,8 @@ class Attempts:
                         except (StopAsyncIteration, TimeoutError) as end:
                             course.require_whole(end, done=done)
                             break
-                        if type(event) is TurnDone:
+                        done = False
+                        if isinstance(event, TurnDone):
                             done, event = True, msgspec.structs.replace(event, provider=course.candidate.name)
                         yield event
                 except ProviderError as error:

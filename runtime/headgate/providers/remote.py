@@ -1,7 +1,7 @@
 """What every remote provider shares: its keys, how a request is sent and how a stream is read, under time limits.
 
 Requests are bytes and answers are bytes: what a vendor's SDK does between them costs more than all the rest of a turn
-(decision 0022).
+(decision 0015).
 """
 
 from __future__ import annotations
