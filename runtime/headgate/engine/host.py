@@ -60,8 +60,8 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
-        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
+        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger, owner=self.lease.owner)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
         self.left = Leftovers()
@@ -91,7 +91,7 @@ class Host:
         supersedes does not count."""
         superseded = session.run if session is not None else None
         self._admit(order, session, superseded)
-        planned(self.snapshot, order)
+        planned(self.snapshot, order, reached=True)
 
     def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
         if self.draining:
@@ -104,7 +104,7 @@ class Host:
         """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
         self._admit(order, session)
-        plan, choice = planned(snapshot, order)
+        plan, choice = planned(snapshot, order, reached=True)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)

@@ -7,7 +7,6 @@ CREATE TABLE alembic_version (
 INSERT INTO "alembic_version" VALUES('0005');
 CREATE TABLE audit (
 	n INTEGER NOT NULL, 
-	prev TEXT NOT NULL, 
 	hash TEXT NOT NULL, 
 	entry TEXT NOT NULL, 
 	at DOUBLE NOT NULL, 
@@ -156,7 +155,9 @@ CREATE TABLE usage (
 	cache_read INTEGER NOT NULL, 
 	reasoning INTEGER NOT NULL, 
 	cost DOUBLE, 
-	CONSTRAINT pk_usage PRIMARY KEY (minute, run_id, fence, n)
+	broken INTEGER NOT NULL, 
+	owner TEXT NOT NULL, 
+	CONSTRAINT pk_usage PRIMARY KEY (at, run_id, fence, n)
 )
  WITHOUT ROWID
 
