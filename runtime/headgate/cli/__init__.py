@@ -14,6 +14,8 @@ from headgate.cli.chat import chat
 from headgate.cli.db import db
 from headgate.cli.explain import explain_command
 from headgate.cli.init import init
+from headgate.cli.keys import keys
+from headgate.cli.kill import kill
 from headgate.cli.run import run
 from headgate.cli.schema import schema
 from headgate.cli.serve import serve
@@ -40,6 +42,8 @@ cli.add_command(schema)
 cli.add_command(run)
 cli.add_command(chat)
 cli.add_command(approvals)
+cli.add_command(keys)
+cli.add_command(kill)
 cli.add_command(db)
 cli.add_command(audit)
 cli.add_command(usage_command)
