@@ -20,6 +20,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, Invalid, NotFound
 from headgate.engine.answers import DECISIONS, Polls, cast, may_answer, require_approver
 from headgate.engine.edits import require_fit
+from headgate.engine.witness import revoked
 from headgate.server.wait_views import grant_view, wait_view
 from headgate.stores.port import Ledger
 from headgate.stores.waits import Vote, WaitFilter, WaitRecord
@@ -181,7 +182,8 @@ class TreeDesk:
     async def revoke(self, session_id: str, tool: str | None) -> int:
         """Of the session."""
         await self._own(session_id)
-        return await self._ledger.revoke_grants(session_id, tool)
+        told = (revoked(session_id, tool, self._principal, time.time()),)
+        return await self._ledger.revoke_grants(session_id, tool, told)
 
     async def _own(self, session_id: str) -> None:
         """Raises `NotFound` unless the session is the principal's; the operator's are all."""

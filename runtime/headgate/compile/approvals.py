@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from headgate.compile.policies import ApprovalPolicy
 from headgate.compile.rulings import STRICTNESS, Case, Policy, Ruling, UnknownOutcome
 from headgate.compile.specs import Agent
-from headgate.core.context import RunContext
 from headgate.core.glob import covers
-from headgate.core.ports import ToolDefinition
 
 FREE = frozenset({"read_result"})
 """Built-in tools that no policy covers: they show nothing but what a call of the same run has answered."""
@@ -54,11 +51,11 @@ class Approvals:
         found = [list(_reached(layer.covering(tool))) for layer in self._layers]
         return [each for each in found if each]
 
-    def ruling(self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /) -> Ruling:
-        """What becomes of a call with these arguments: the strictest of the layers, the outer one where they agree."""
-        case, deciding, watched = Case(tool, args, within), list[Policy](), list[Policy]()
+    def ruling(self, case: Case, /) -> Ruling:
+        """What becomes of a call: the strictest of the layers, the outer one where they agree."""
+        deciding, watched = list[Policy](), list[Policy]()
         for layer in self._layers:
-            for policy in layer.covering(tool.name):
+            for policy in layer.covering(case.tool.name):
                 if not policy.holds(case):
                     continue
                 if policy.mode == "enforce":
@@ -67,30 +64,27 @@ class Approvals:
                 watched.append(policy)
         return _ruled(strictest(deciding), watched, case)
 
-    def unknown_outcome(
-        self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /
-    ) -> tuple[UnknownOutcome, Policy | None]:
+    def unknown_outcome(self, case: Case, /) -> tuple[UnknownOutcome, Policy | None]:
         """What to do about a call of which nobody knows whether it was made, and the policy whose approvers may answer.
 
         The first policy that states it decides; a condition without an answer counts for asking. Where none does, a
         person is asked about destructive tools: one who might have approved the call, if it needed that.
         """
-        case = Case(tool, args, within)
         for layer in self._layers:
-            for policy in layer.covering(tool.name):
+            for policy in layer.covering(case.tool.name):
                 how = policy.on_unknown_outcome if policy.mode == "enforce" else None
                 if how is not None and policy.holds(case, failed=how == "ask"):
                     return how, policy
-        if not tool.annotations.destructive:
+        if not case.tool.annotations.destructive:
             return "tell_model", None
-        ruling = self.ruling(tool, args, within)
+        ruling = self.ruling(case)
         return "ask", ruling.policy if ruling.decide == "ask" else None
 
 
 def _reached(policies: Iterable[Policy]) -> Iterator[Policy]:
     for policy in policies:
         yield policy
-        if policy.when is None and policy.mode == "enforce":
+        if policy.when is None and policy.mode == "enforce" and policy.team is None:
             return
 
 
@@ -110,25 +104,34 @@ NO_POLICIES = Approvals()
 
 
 class Book:
-    """All policies of a gateway, from which each agent takes its own; the gateway's layer is shared by all."""
+    """All policies of a gateway, from which each agent takes its own; the gateway's layers are shared by all."""
 
-    def __init__(self, policies: Mapping[str, ApprovalPolicy]) -> None:
-        self._rules = {name: (_policy(name, each), each.tools) for name, each in policies.items()}
+    def __init__(
+        self, policies: Mapping[str, ApprovalPolicy], files: Mapping[str, str] | None = None,
+        teams: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`files` says where policies stand, each file being a layer; `teams` for whose sessions alone they hold."""
+        whose, where = teams or {}, files or {}
+        self._rules = {name: (_policy(name, each, whose.get(name)), each.tools) for name, each in policies.items()}
         self._named = frozenset(name for name, each in policies.items() if each.apply == "named")
-        self._gateway = Layer(rule for name, rule in self._rules.items() if name not in self._named)
+        held: dict[str, list[Rule]] = {}
+        for name, rule in self._rules.items():
+            if name not in self._named:
+                held.setdefault(where.get(name, ""), []).append(rule)
+        self._gateway = tuple(map(Layer, held.values()))
 
     def of(self, agent: Agent) -> Approvals:
         """The policies of an agent."""
         profiles = {name: self._layer(each.approvals) for name, each in agent.profiles.items() if each.approvals}
         own = [self._layer(agent.approvals)] if agent.approvals else []
-        return Approvals((self._gateway, *own), profiles)
+        return Approvals((*self._gateway, *own), profiles)
 
     def _layer(self, names: Iterable[str]) -> Layer:
         """The named policies in the order of the names; the others hold for everybody anyway."""
         return Layer(self._rules[name] for name in names if name in self._named)
 
 
-def _policy(name: str, spec: ApprovalPolicy) -> Policy:
+def _policy(name: str, spec: ApprovalPolicy, team: str | None) -> Policy:
     return Policy(
         name=name,
         decide=spec.decide,
@@ -140,4 +143,5 @@ def _policy(name: str, spec: ApprovalPolicy) -> Policy:
         when=spec.when,
         qualifier=spec.qualifier,
         mode=spec.mode,
+        team=team,
     )

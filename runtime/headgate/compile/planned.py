@@ -30,7 +30,8 @@ class Planned:
 
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
-    ("mcp",): "MCP servers",
+    ("mcp", "serve"): "the MCP server side",
+    ("mcp", "servers", "*", "pin"): "pins",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
@@ -43,7 +44,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("limits", "fan_out"): "sub-agents",
 }
 _AGENT: Mapping[tuple[str, ...], str] = {
-    ("mcp_servers",): "MCP servers",
     ("skills",): "skills",
     ("fields",): "field definitions",
     ("agents",): "sub-agents",
@@ -56,11 +56,10 @@ _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
     ("sandbox",): "sandboxes",
 }
-GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers"})
+GATEWAY = Planned(_GATEWAY)
 AGENT = Planned(_AGENT)
-TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp")})
+TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent")})
 ROLES: Mapping[str, str] = {
-    "layer": "gateway.d layers",
     "skill": "skills",
     "field": "field definitions",
     "catalog": "the MCP catalog",

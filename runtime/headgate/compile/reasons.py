@@ -65,7 +65,7 @@ def _agent_notes(draft: Draft, agent: AgentSource, key: str) -> Iterator[str]:
         yield from _model_notes(draft, spec.model)
         yield from around_turns(draft, agent)
     if key == "max_turns" and draft.gateway is not None and spec.max_turns > draft.gateway.limits.turns:
-        yield f"limits.turns of gateway.toml caps it at {draft.gateway.limits.turns}"
+        yield f"limits.turns caps it at {draft.gateway.limits.turns}"
 
 
 def _model_notes(draft: Draft, reference: str | None) -> Iterator[str]:

@@ -85,8 +85,9 @@ class Reload(Spec):
 
     settle: Duration = 0.2
     """How long the files must stay unchanged before they are read as one edit."""
-    warm: Literal["proceed"] = "proceed"
-    """What happens when an MCP server is not ready in time; only `proceed`, until there are MCP servers."""
+    warm: Literal["proceed", "abort"] = "proceed"
+    """What happens when an MCP server that an edit brings is not ready within its `connection_timeout`: `proceed` goes
+    live without its tools, which come when it is; `abort` keeps the revision before."""
     drain: Duration = 600.0
     """How long runs may go on with the revision that they started on."""
     require_tests: bool = False

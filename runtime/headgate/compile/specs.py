@@ -19,6 +19,7 @@ from headgate.compile.switches import KillSwitch
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration, Name, Patience, Size
+from headgate.mcp.spec import Mcp
 from headgate.tools.schema import InputSchema
 
 SUBSYSTEM = {"x-reload": "subsystem"}
@@ -104,6 +105,8 @@ class Gateway(Spec):
     """Policies that hold tool calls until a person answers, or refuse them; the first that covers a tool decides."""
     limits: Limits = Limits()
     """Limits of every run; an agent may only be stricter."""
+    mcp: Mcp = Mcp()
+    """MCP servers whose tools agents may call."""
     budgets: Budgets = Budgets()
     """What may be used over all runs of a key, a team or a session."""
 
@@ -159,7 +162,11 @@ class Agent(Spec):
     max_output_tokens: Positive | None = None
     """The most tokens that one model turn may produce."""
     tools: Globs = ()
-    """Names or globs of the tools that the agent may call; none named, none offered."""
+    """Names or globs of the tools that the agent may call; none named, none offered, apart from those of its MCP
+    servers. Naming tools of a server offers those of it alone."""
+    mcp_servers: tuple[Name, ...] = ()
+    """MCP servers whose tools the agent is offered, besides those of the servers that no agent names. A server that is
+    named here is for the agents that name it."""
     approvals: tuple[Text, ...] = ()
     """Policies of `[approvals]` with `apply = "named"` that hold for this agent, besides those of the gateway. The
     first that covers a tool decides among them; of that one and the gateway's the stricter counts."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
+from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
-    from headgate.core.ports import ToolDefinition, TurnDone
+    from headgate.core.ports import Broken, ToolDefinition, TurnDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,24 @@ def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mo
 
 
 class Spend(Protocol):
-    """How an interceptor that asks a model itself has the run pay for the turn."""
+    """How an interceptor that asks a model itself has the run pay for the turn, a broken one too."""
 
-    def __call__(self, done: TurnDone, /) -> None: ...
+    def __call__(self, done: TurnDone | Broken, /) -> None: ...
 
 
-def unpaid(_done: TurnDone, /) -> None:
+def unpaid(_done: TurnDone | Broken, /) -> None:
     """Nobody pays."""
+
+
+class Note(Protocol):
+    """How an interceptor has the audit log tell what it saw, with the run's next transaction: `kind` and `outcome` are
+    those of the record, `policy` is its own name, and `details` are JSON without secrets."""
+
+    def __call__(self, kind: str, policy: str, outcome: str, details: dict[str, Any], /) -> None: ...
+
+
+def unnoted(_kind: str, _policy: str, _outcome: str, _details: dict[str, Any], /) -> None:
+    """Nothing is kept."""
 
 
 class Mark(Protocol):
@@ -130,6 +142,7 @@ class RunContext:
     watched: bool = False
     decide: Decide = undecided
     spend: Spend = unpaid
+    note: Note = unnoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,11 @@ class ToolContext:
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
     `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
+
+    The call of a tool that others execute passes its interceptors twice (`passage`). `resumed` says to one of them that
+    it has done its part before the call already: what it charged or judged then counts, and only the result is left.
+    `memo` is its own, and on the second way it finds there what it left on the first. `case` is the call as conditions
+    see it, shared by all that see the same.
     """
 
     run: str
@@ -153,4 +171,8 @@ class ToolContext:
     within: RunContext | None = None
     tool: ToolDefinition | None = None
     mark: Mark = unmarked
+    passage: Passage = field(default_factory=Passage)
+    resumed: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)
+    case: object = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

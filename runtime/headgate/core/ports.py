@@ -42,11 +42,26 @@ class ToolDefinition:
     location: str = "backend"
 
 
+class Broken(msgspec.Struct, frozen=True):
+    """A try at a turn that was broken off after the provider had said what it uses; `cost` and `provider` are as in
+    `TurnDone`."""
+
+    usage: Usage
+    model: str
+    cost: float | None = None
+    provider: str = ""
+
+
+def unheard(_broken: Broken, /) -> None:
+    """Nobody hears."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One provider turn, in provider-neutral words.
 
-    `attempt` counts from 0 and grows with every retry of the same turn. `turn` counts from 1 within the run.
+    `attempt` counts from 0 and grows with every retry of the same turn. `turn` counts from 1 within the run. `broken`
+    is told of every try that was broken off, also by whoever closes the stream, once it is known what it used.
     """
 
     model: str
@@ -59,6 +74,7 @@ class ModelRequest:
     run: str = ""
     turn: int = 1
     attempt: int = 0
+    broken: Callable[[Broken], None] = field(default=unheard, repr=False, compare=False)
 
 
 class TextChunk(msgspec.Struct, frozen=True):
@@ -145,13 +161,79 @@ class Tool(Protocol):
 
 @runtime_checkable
 class ClientTool(Tool, Protocol):
-    """A tool that the caller's front end executes: the call waits for what that posts, and `call` is never made.
+    """A tool that the caller's front end executes: what it posts is the result of the call, and `call` is never made.
 
     `timeout` is how long the front end has.
     """
 
     def receive(self, value: Any, /) -> ToolResult:
         """The result that the posted JSON value stands for; a failed one when it cannot be used."""
+        ...
+
+
+@runtime_checkable
+class ListedTool(Tool, Protocol):
+    """A tool that is there only while an MCP server lists what it stands for."""
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot be offered now, in a sentence; empty when it can."""
+        ...
+
+    @property
+    def replaces(self) -> str | None:
+        """The full name of a tool that it is offered instead of."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """How an MCP server is; `since` is in epoch seconds.
+
+    `restarting` is a server whose connection was lost just now, `down` one that cannot be reached. `error` is the last
+    failure, without secrets; it stays while the server is ready again. `problems` are sentences about what was left out
+    of its listing.
+    """
+
+    state: Literal["starting", "ready", "restarting", "down"]
+    since: float
+    transport: str
+    protocol: str | None = None
+    software: str | None = None
+    error: ErrorInfo | None = None
+    restarts: int = 0
+    problems: tuple[str, ...] = ()
+    tools: int = 0
+    prompts: int = 0
+    resources: int = 0
+    pid: int | None = None
+
+
+class ToolServer(Protocol):
+    """An open MCP server: its tools as it lists them now, and how it is."""
+
+    @property
+    def name(self) -> str:
+        """The name of the server in the manifests."""
+        ...
+
+    @property
+    def health(self) -> ServerHealth:
+        """How it is now."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Another number for every other listing."""
+        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether agents that have it may not run without it."""
+        ...
+
+    async def warm(self, timeout: float, /) -> ErrorInfo | None:
+        """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
         ...
 
 

@@ -21,10 +21,12 @@ from msgspec.structs import replace
 
 from headgate.compile.fold import bind
 from headgate.compile.plan import AgentPlan, BoundTool
+from headgate.compile.rulings import Case
 from headgate.core.context import Action, Mode, RunContext, SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.events import Custom, Event, PolicyDecided, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
+from headgate.core.passage import Deferred, Passage
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.decisions import Decisions
@@ -96,22 +98,23 @@ class Dispatch:
             if state.begun is not None:  # it was made once: it is not refused any more, and nobody can be asked
                 refused = unknown(call)
             return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
-        asked = await self._asked(call, tool, state)
-        if isinstance(asked, WaitRecord):
-            return asked
-        result = remarked(asked or await self._made(tool, call, state), state)
-        return await self._fitted(call, wash(result, self.scrub, self.output_limit))
-
-    async def _asked(self, call: ToolCall, tool: BoundTool, state: CallState) -> ToolResult | WaitRecord | None:
-        """What others say to the call before it is made; None: make it, the intent is kept."""
         within = self.within(state.step, call)
+        attempt = _Attempt(call, tool, state, within, Case(tool.definition, call.args or {}, within))
+        result = await self._asked(attempt) or await self._made(attempt)
+        if isinstance(result, WaitRecord):
+            return result
+        return await self._fitted(call, wash(remarked(result, state), self.scrub, self.output_limit))
+
+    async def _asked(self, attempt: _Attempt) -> ToolResult | WaitRecord | None:
+        """What others say to the call before it is made; None: make it, the intent is kept."""
+        call, state, case = attempt.call, attempt.state, attempt.case
         if state.begun is None:
-            found = await self.questions.permission(call, tool, state, within)
-            found = found or await self.questions.front_end(call, tool, state)
+            found = await self.questions.permission(call, state, case, attempt.within)
         else:  # it was allowed before it was begun
-            found = await self.questions.outcome(call, tool, state, within)
-        marks = tool.definition.annotations
-        if found is None and not (marks.read_only or marks.idempotent):
+            found = await self.questions.outcome(call, state, case)
+        marks = attempt.tool.definition.annotations
+        # That a front end is asked is kept with the question.
+        if found is None and attempt.tool.receive is None and not (marks.read_only or marks.idempotent):
             await self.questions.intend(call, state)
         return found
 
@@ -140,23 +143,32 @@ class Dispatch:
         reason = self.withdrawn(call.name)
         return failed("withdrawn", reason, status="denied") if reason else None
 
-    async def _made(self, tool: BoundTool, call: ToolCall, state: CallState) -> ToolResult:
-        """The result with what interceptors marked it with; a failed one is marked too."""
-        voice = _Voice(self.recorder, call, state.step, self.scrub)
-        self.calling[call.name] += 1
+    async def _made(self, attempt: _Attempt) -> ToolResult | WaitRecord:
+        """The result with what interceptors marked it with; a failed one is marked too. What the caller's front end
+        executes passes them twice, and waits in between."""
+        passage = self.questions.passage(attempt.call, attempt.tool, attempt.state)
+        if isinstance(passage, WaitRecord):
+            return passage
+        voice = _Voice(self.recorder, attempt.call, attempt.state.step, self.scrub)
+        voice.marks.update(passage.marks)
+        self.calling[attempt.call.name] += 1
         try:
-            result = await self._run(tool, call, state, voice)
+            result = await self._run(attempt, passage, voice)
+        except Deferred as deferred:
+            deferred.marks = voice.marks
+            return await self.questions.front_end(deferred, attempt.tool, attempt.state)
         finally:
-            self.calling[call.name] -= 1
+            self.calling[attempt.call.name] -= 1
         return replace(result, meta={**result.meta, **voice.marks}) if voice.marks else result
 
-    async def _run(self, tool: BoundTool, call: ToolCall, state: CallState, voice: _Voice) -> ToolResult:
+    async def _run(self, attempt: _Attempt, passage: Passage, voice: _Voice) -> ToolResult:
         """Supervised boundary: a tool's unexpected failure becomes a result, and its traceback goes to the log."""
+        tool, call = attempt.tool, attempt.call
         deadline = asyncio.get_running_loop().time() + tool.timeout
         clock = asyncio.timeout_at(deadline)
         try:
             async with clock:
-                return await tool.call(call, self._context(tool, call, state, deadline, voice))
+                return await tool.call(call, self._context(attempt, deadline, passage, voice))
         except TimeoutError:
             if not clock.expired():
                 return failed("tool_error", f"{call.name} failed with TimeoutError")
@@ -176,16 +188,15 @@ class Dispatch:
         return RunContext(
             run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session,
             turn=tally.turns + (call is None), cost=tally.cost, tainted=bool(self.taint), decide=verdicts,
-            spend=partial(tally.spend, step=step),
+            spend=partial(tally.spend, step=step), note=verdicts.note,
         )  # fmt: skip
 
-    def _context(
-        self, tool: BoundTool, call: ToolCall, state: CallState, deadline: float, voice: _Voice
-    ) -> ToolContext:
+    def _context(self, attempt: _Attempt, deadline: float, passage: Passage, voice: _Voice) -> ToolContext:
+        state = attempt.state
         return ToolContext(
             run=self.recorder.run_id,
             step=state.step,
-            call_id=call.id,
+            call_id=attempt.call.id,
             agent=self.plan.name,
             session=self.session,
             deadline=deadline,
@@ -193,10 +204,23 @@ class Dispatch:
             output=voice.output,
             idempotency_key=f"{self.recorder.run_id}:{state.step}",
             attempt=state.attempt,
-            within=self.within(state.step, call),
-            tool=tool.definition,
+            within=attempt.within,
+            tool=attempt.tool.definition,
             mark=voice.marks.__setitem__,
+            passage=passage,
+            case=attempt.case,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One call on its way to its tool; `case` is how policies and interceptors see it."""
+
+    call: ToolCall
+    tool: BoundTool
+    state: CallState
+    within: RunContext
+    case: Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +243,12 @@ class _Verdicts:
                 policy=policy, action=action, code=code, message=message, mode=mode, call_id=call_id, name=name
             )
             recorder.emit(event, self.step)
+
+    def note(self, kind: str, policy: str, outcome: str, details: dict[str, Any], /) -> None:
+        """See `core.context.Note`."""
+        recorder = self.recorder
+        told = {"step": self.step, **details}
+        recorder.note(recorder.witness.seen(self.call, kind, recorder.now(), policy, outcome, told))
 
 
 class _Voice:

@@ -80,10 +80,8 @@ def member(schema: Any, step: str | int) -> Any:
     return None if "patternProperties" in schema else schema.get("additionalProperties")
 
 
-_MORE = frozenset(
-    {"additionalProperties", "patternProperties", "unevaluatedProperties", "$ref", "$dynamicRef", "allOf"}
-)
-_MORE |= {"anyOf", "oneOf", "if", "dependentSchemas"}
+_MORE = frozenset({"additionalProperties", "patternProperties", "unevaluatedProperties", "dependentSchemas"})
+_MORE |= {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if"}
 
 
 def members(schema: Any) -> tuple[str, ...] | None:

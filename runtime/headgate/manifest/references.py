@@ -180,8 +180,8 @@ class _Walk:
         return value
 
     def _report(self, fault: Fault, path: Key, offset: int) -> None:
-        line, column = self.document.locate(path, offset)
-        found = Diagnostic(self.document.path, line, column, "error", fault.code, fault.message, fault.hint)
+        file, span = self.document.spot(self.document.locate(path, offset))
+        found = Diagnostic(file, *span, "error", fault.code, fault.message, fault.hint)
         self.diagnostics.append(found)
 
     def _read(self, token: re.Match[str], path: Key) -> str:

@@ -32,6 +32,7 @@ from headgate.server import (
     runs,
     sessions,
     status,
+    tools,
     usage,
     waits,
 )  # fmt: skip
@@ -53,6 +54,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     policies.policies,
     agents.list_agents,
     agents.get_agent,
+    tools.list_tools,
+    tools.get_tool,
     invoke.invoke,
     invoke.talk,
     runs.create_run,

@@ -123,4 +123,5 @@ def _result(body: Result) -> ToolResult:
     code, message = body.error.get("code"), body.error.get("message")
     known = isinstance(code, str) and _CODE.fullmatch(code)
     said = message if isinstance(message, str) and message else dump(body.error).decode()
-    return failed(code if known and isinstance(code, str) else "tool_error", printable(said))
+    again = body.error.get("retryable") is True
+    return failed(code if known and isinstance(code, str) else "tool_error", printable(said), retryable=again)

@@ -155,7 +155,7 @@ def _result(body: Reply) -> ToolResult:
     if body.given not in ({"result"}, {"error"}) or (body.given == {"error"} and body.error is None):
         raise Invalid("a client tool is answered with exactly one of result and error", code="wrong_answer")
     if body.error is not None:
-        return failed(body.error.code, body.error.message)
+        return failed(body.error.code, body.error.message, retryable=body.error.retryable)
     return ToolResult(structured=body.result)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.core.passage import Trail
 from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Told
 
@@ -35,7 +36,8 @@ class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `principal` and `team` are whose run it is. `args_hash` binds an approval to the arguments. `approvers` are the keys
     and teams that may answer; none named: whoever owns the run. `result` is the answer to a `client_tool`, or what a
-    person says that a cut-off call came to. `revision` counts the changes of the record.
+    person says that a cut-off call came to. `trail` is what interceptors did before a `client_tool` was asked.
+    `revision` counts the changes of the record.
     """
 
     id: str
@@ -63,6 +65,7 @@ class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):
     result: ToolResult | None = None
     resolved_at: float | None = None
     revision: int = 1
+    trail: Trail | None = None
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):

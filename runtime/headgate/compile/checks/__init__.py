@@ -20,7 +20,9 @@ from headgate.compile.checks.keys import check_key_names, check_keys, check_oidc
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
+from headgate.compile.checks.servers import check_agent_servers, check_policy, check_prefixes, check_renamed
 from headgate.compile.checks.switches import check_switches
+from headgate.compile.checks.teams import check_team_keys
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
@@ -46,12 +48,17 @@ CHECKS: tuple[Rule, ...] = (
     check_key_names,
     check_oidc,
     check_switches,
+    check_team_keys,
     check_egress,
     check_store,
     check_retention,
     check_policies,
     check_named_policies,
     check_interceptors,
+    check_policy,
+    check_prefixes,
+    check_agent_servers,
+    check_renamed,
 )
 """Every rule. A new one is a function and its name here."""
 

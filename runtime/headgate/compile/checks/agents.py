@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from headgate.compile.draft import AgentSource, Draft, diagnose_prompt
-from headgate.compile.naming import check_names, unknown
+from headgate.compile.naming import unknown
+from headgate.compile.offer import check_tools, servers_of
 from headgate.compile.prompt import check_prompt, circles
 from headgate.compile.specs import Agent, Profile
 from headgate.core.kind import Finding
@@ -44,12 +45,13 @@ def check_agent_tools(draft: Draft) -> Located:
     for agent in draft.agents.values():
         if agent.spec is None:
             continue
-        for finding in check_names("tool", agent.spec.tools, draft.tool_names, ("tools",)):
+        mine = servers_of(agent.spec, (each.spec for each in draft.agents.values() if each.spec), draft.served)
+        for finding in check_tools(draft, agent.spec.tools, ("tools",), among=mine):
             yield from agent.site.diagnose(finding)
         shapes: dict[str, Any] = {"channels": agent.spec.channels, "profiles": agent.spec.profiles}
         for table, entries in shapes.items():
             for name, entry in entries.items():
-                for finding in check_names("tool", entry.tools_deny, draft.tool_names, (table, name, "tools_deny")):
+                for finding in check_tools(draft, entry.tools_deny, (table, name, "tools_deny")):
                     yield from agent.site.diagnose(finding)
 
 
@@ -65,7 +67,10 @@ def _loosened(agent: AgentSource, name: str, profile: Profile) -> Located:
         own, stricter = getattr(agent.spec, field), getattr(profile, field)
         if stricter is not None and own is not None and stricter > own and (field,) not in agent.site.silent:
             body = agent.site.body
-            said = f"{body[field]} of the agent" if field in body else f"{_default(field)}, the default of agents"
+            at = agent.site.place((field,))
+            said = (
+                f"{body[field]} of the agent ({at})" if field in body else f"{_default(field)}, the default of agents"
+            )
             message = f"profile {name!r} raises {field} above {said}"
             yield from agent.site.diagnose(
                 Finding(("profiles", name, field), "HG1401", message, "a profile may only tighten")
@@ -84,8 +89,15 @@ def check_limits(draft: Draft) -> Located:
     turns = draft.gateway.limits.turns
     for agent in draft.agents.values():
         if agent.spec and agent.spec.max_turns > turns and "max_turns" in agent.spec.model_fields_set:
-            message = f"max_turns is {agent.spec.max_turns}, but turns in [limits] of gateway.toml is {turns}"
+            message = f"max_turns is {agent.spec.max_turns}, but limits.turns ({_place(draft)}) is {turns}"
             yield from agent.site.diagnose(Finding(("max_turns",), "HG1401", message, "an agent may only be stricter"))
+
+
+def _place(draft: Draft) -> str:
+    """Where the limit of turns is stated."""
+    site, key = draft.gateway_site, ("limits", "turns")
+    stated = site is not None and isinstance(site.body.get("limits"), dict) and "turns" in site.body["limits"]
+    return site.place(key) if site is not None and stated else "the default of gateway.toml"
 
 
 def check_prompts(draft: Draft) -> Located:

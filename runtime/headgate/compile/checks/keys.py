@@ -10,6 +10,7 @@ from headgate.compile.checks.gateway import is_loopback
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Site
 from headgate.compile.naming import check_names, unknown
+from headgate.compile.offer import check_tools
 from headgate.core import scopes
 from headgate.core.apikeys import digest_of
 from headgate.core.kind import Finding
@@ -68,7 +69,7 @@ def _key_names(draft: Draft, name: str, key: Key) -> Iterator[Finding]:
     for index, scope in enumerate(key.scopes):
         yield from check_scope(draft, scope, (*at, "scopes", index))
     yield from check_names("agent", _narrowed(key.agents), draft.agent_names, (*at, "agents"))
-    yield from check_names("tool", _narrowed(key.tools), draft.tool_names, (*at, "tools"))
+    yield from check_tools(draft, _narrowed(key.tools), (*at, "tools"))
     profiles = {each for agent in draft.agents.values() for each in _profiles(agent.site)}
     unread = any(what == "agent" for what, _ in draft.broken)
     if key.profile is not None and key.profile not in profiles and not unread:

@@ -1,0 +1,239 @@
+"""One connection to an MCP server, on the SDK: opened, listed, called, and watched for its end and for changes.
+
+Nothing else of Headgate imports the SDK's client. This module is imported when the first server is opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import mcp_types as types
+import structlog
+from mcp.client.client import Client
+from mcp.client.subscriptions import SubscriptionLost
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from headgate import __version__
+from headgate.core.errors import ToolError
+from headgate.core.kind import Env
+from headgate.mcp import remote, stdio
+from headgate.mcp.asking import Asking
+from headgate.mcp.faults import EndedEarly, ServerFault, leaves, of_status
+from headgate.mcp.listing import Listing, read_tools
+from headgate.mcp.programs import program
+from headgate.mcp.replies import answers, declining
+from headgate.mcp.spec import ServerSpec
+from headgate.mcp.streams import Ready
+
+log = structlog.get_logger("headgate.mcp")
+
+PAGES = 200
+"""Pages of one listing that are read."""
+ROUNDS = 8
+"""Times that a server may ask for more input during one call."""
+_AGAIN = 1.0
+_SESSION_GONE = "Session terminated"
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """A live connection. `over` is set when it has ended, `stale` when what it lists may have changed, `followed` when
+    changes are heard of, as far as the server tells any. `refused` are tools that the SDK would not take."""
+
+    client: Client
+    over: asyncio.Event
+    stale: asyncio.Event
+    refused: list[str]
+    pid: int | None = None
+    followed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def protocol(self) -> str:
+        """The protocol version that was agreed on."""
+        return self.client.protocol_version
+
+    @property
+    def software(self) -> str | None:
+        """What the server says that it is."""
+        info = self.client.server_info
+        return f"{info.name} {info.version}"[:200] if info is not None else None
+
+    async def listing(self) -> Listing:
+        """All that the server offers now, page by page."""
+        capabilities = self.client.server_capabilities
+        raw: list[Mapping[str, Any]] = []
+        if capabilities.tools is not None:
+            self.refused.clear()
+            raw = await self._pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools")
+        tools, problems = read_tools(raw)
+        prompts: tuple[str, ...] = ()
+        resources: tuple[str, ...] = ()
+        if capabilities.prompts is not None:
+            prompts = await self._names(lambda at: self.client.list_prompts(cursor=at, cache_mode="bypass"), "prompts")
+        if capabilities.resources is not None:
+            resources = await self._names(
+                lambda at: self.client.list_resources(cursor=at, cache_mode="bypass"), "resources"
+            )
+        return Listing(tools, prompts, resources, (*self.refused, *problems))
+
+    async def _pages(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> list[Mapping[str, Any]]:
+        out: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            found = await page(cursor)
+            out += [each.model_dump(by_alias=True, mode="json", exclude_none=True) for each in getattr(found, noun)]
+            if not found.next_cursor or found.next_cursor == cursor:
+                break
+            cursor = found.next_cursor
+        return out
+
+    async def _names(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> tuple[str, ...]:
+        """What is listed besides tools; a server that fails at that still has its tools."""
+        try:
+            raw = await self._pages(page, noun)
+        except (MCPError, ValidationError) as error:
+            log.info("mcp.not_listed", what=noun, reason=str(error)[:200])
+            return ()
+        return tuple(str(each.get("uri", each.get("name"))) for each in raw)
+
+    async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult:
+        """Calls a tool, and answers what the server asks meanwhile; raises `ServerFault` and `ToolError`."""
+        sending = remote.Sending()
+        token = remote.SENDING.set(sending)
+        try:
+            return await self._rounds(name, args, asking)
+        except MCPError as error:
+            raise self._failure(error, sending) from error
+        except ValidationError as error:
+            raise ToolError("invalid_result", "the server's answer is not what the protocol says") from error
+        except RuntimeError as error:  # the SDK's word for a result that does not fit the tool's own output schema
+            raise ToolError("invalid_result", str(error)[:500]) from error
+        finally:
+            remote.SENDING.reset(token)
+
+    async def _rounds(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult:
+        given: Any = None
+        state: str | None = None
+        for _ in range(ROUNDS):
+            result = await self.client.session.call_tool(
+                name, args, progress_callback=_follow(asking), input_responses=given, request_state=state,
+                allow_input_required=True,
+            )  # fmt: skip
+            if not isinstance(result, types.InputRequiredResult):
+                return result
+            given, state = await answers(result, asking.ask), result.request_state
+        raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
+
+    def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+        if self._was_lost(error):
+            self.over.set()
+            return ServerFault("the connection to the server was lost", sent=sending.left)
+        if not sending.left:
+            return ServerFault("the connection to the server was lost", sent=sending.left)
+        if error.message == _SESSION_GONE:
+            self.over.set()
+            return ServerFault("the server has forgotten the session", sent=False)
+        if sending.status is not None and error.code == types.INTERNAL_ERROR:
+            return of_status(sending.status)
+        if error.code == types.REQUEST_TIMEOUT:
+            return ServerFault("the server did not answer in time", code="timeout")
+        return ToolError("tool_error", f"the server refused the call: {error.message[:1000]} ({error.code})")
+
+    async def probe(self) -> None:
+        """Asks for any answer at all; raises `TimeoutError` when there is none, though it may wait for ever, too."""
+        session = self.client.session
+        try:
+            if self.protocol in MODERN_PROTOCOL_VERSIONS:
+                await session.send_discover(self.protocol)
+            else:
+                await session.send_request(types.PingRequest(), types.EmptyResult)
+        except MCPError as error:  # a refusal is an answer, too
+            if error.code == types.REQUEST_TIMEOUT:
+                raise TimeoutError from error
+
+    def _was_lost(self, error: MCPError) -> bool:
+        """Whether the SDK says so: its code for a closed connection is one that servers use for errors of their own."""
+        own = error.message == "Connection closed" or error.message.startswith("SSE stream")
+        return error.code == types.CONNECTION_CLOSED and (own or self.over.is_set())
+
+    async def changes(self) -> None:
+        """Follows the server's change stream, where there is one, until the connection ends."""
+        try:
+            while self._tells and not self.over.is_set():
+                with contextlib.suppress(SubscriptionLost):
+                    async with self.client.listen(tools_list_changed=True) as events:
+                        if self.followed.is_set():  # nobody told what happened in between
+                            self.stale.set()
+                        self.followed.set()
+                        async for _ in events:
+                            self.stale.set()
+                await asyncio.sleep(_AGAIN)
+        except (MCPError, TimeoutError) as error:
+            log.info("mcp.no_changes", reason=str(error)[:200])
+        finally:
+            self.followed.set()
+
+    @property
+    def _tells(self) -> bool:
+        """Whether there is a stream of changes to follow; before 2026-07-28 they come by themselves."""
+        tools = self.client.server_capabilities.tools
+        modern = self.protocol in MODERN_PROTOCOL_VERSIONS
+        return modern and tools is not None and bool(tools.list_changed)
+
+
+def _follow(asking: Asking) -> Any:
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        asking.progress(done, total, message)
+
+    return progress
+
+
+@contextlib.asynccontextmanager
+async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str], None]) -> AsyncIterator[Link]:
+    """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
+    async with contextlib.AsyncExitStack() as stack:
+        over, stale = asyncio.Event(), asyncio.Event()
+        pid, status = None, _unknown
+        if spec.kind == "stdio":
+            streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
+            pid = child.pid
+        else:
+            streams, watched = await stack.enter_async_context(remote.reached(spec, env, over.set))
+            status = lambda: watched.status  # noqa: E731
+
+        async def noticed(message: Any) -> None:
+            if isinstance(message, types.ToolListChangedNotification):
+                stale.set()
+
+        refused: list[str] = []
+        client = Client(
+            Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=declining,
+            cache=None, client_info=types.Implementation(name="headgate", version=__version__),
+        )  # fmt: skip
+        try:
+            await stack.enter_async_context(client)
+        except (MCPError, ExceptionGroup) as error:
+            said = next((each for each in leaves(error) if isinstance(each, MCPError)), None)
+            if said is None:
+                raise
+            raise _refused(said, status()) from error
+        yield Link(client, over, stale, refused, pid)
+
+
+def _unknown() -> int | None:
+    return None
+
+
+def _refused(error: MCPError, status: int | None) -> ServerFault:
+    if error.code == types.CONNECTION_CLOSED:
+        return EndedEarly("the server ended the connection while it was being set up")
+    if status is not None:
+        return of_status(status)
+    code = "timeout" if error.code == types.REQUEST_TIMEOUT else "connection_error"
+    return ServerFault(f"the server refused the connection: {error.message[:500]}", code=code)

@@ -1,0 +1,227 @@
+"""An MCP server as the gateway has it: one connection at a time, kept by an owner task, and made anew when it ends.
+
+The connection is entered and left in the owner task alone: one that is entered in the task of a request would die with
+it. Calls come from any task; one that finds no connection waits for the next, as long as it has time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+
+from headgate.core.messages import ErrorInfo
+from headgate.core.ports import ServerHealth
+from headgate.mcp.asking import Asking
+from headgate.mcp.backoff import Backoff
+from headgate.mcp.faults import EndedEarly, ServerFault, fault_of
+from headgate.mcp.listing import NOTHING, Listing
+from headgate.mcp.spec import ServerSpec
+from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure
+
+log = structlog.get_logger("headgate.mcp")
+
+STEADY = 10.0
+"""Seconds after which a connection counts as one that works, so that its end is no repeated failure."""
+FAREWELL = 8.0
+"""Seconds that closing a connection may take."""
+EARLY = 0.25
+"""Seconds before the end of a call at which it gives up waiting for a connection."""
+_SETTLE = 0.05
+
+
+class Upstream:
+    """The server `name`."""
+
+    def __init__(self, name: str, spec: ServerSpec, wiring: Wiring) -> None:
+        self.name = name
+        self.spec = spec
+        self.listing: Listing = NOTHING
+        self.listed = False
+        self.version = 0
+        self._wiring = wiring
+        self._link: Link | None = None
+        self._mode = "auto"
+        self._backoff = Backoff()
+        self._absence = Absence(wiring)
+        self._restarts = 0
+        self._moved = asyncio.Condition()
+        self._wanted = asyncio.Event()
+        self._suspect = asyncio.Event()
+
+    # -- how it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def required(self) -> bool:
+        """Whether agents that have it may not run without it."""
+        return self.spec.failure == "closed"
+
+    @property
+    def health(self) -> ServerHealth:
+        """How it is now."""
+        link = self._link
+        return ServerHealth(
+            state="ready" if link is not None else self._absence.state,
+            since=self._absence.since,
+            transport=self.spec.kind,
+            protocol=link.protocol if link else None,
+            software=self._wiring.scrub(link.software) if link and link.software else None,
+            error=self._absence.shown(),
+            restarts=self._restarts,
+            problems=tuple(map(self._wiring.scrub, self.listing.problems)),
+            tools=len(self.listing.tools),
+            prompts=len(self.listing.prompts),
+            resources=len(self.listing.resources),
+            pid=link.pid if link else None,
+        )
+
+    async def warm(self, timeout: float, /) -> ErrorInfo | None:
+        """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
+        absence, late = self._absence, ServerFault(f"its tools were not known within {timeout:g} s", code="timeout")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout), self._moved:
+                await self._moved.wait_for(
+                    lambda: self.listed or absence.failures > 1 or absence.is_hopeless(patience=1)
+                )
+        return None if self.listed else absence.shown(late)
+
+    # -- its owner task ----------------------------------------------------------------------------------------------
+
+    async def keep(self) -> None:
+        """Supervised boundary: connects again and again until it is cancelled; a failure is kept, and told."""
+        while True:
+            begun = asyncio.get_running_loop().time()
+            try:
+                await self._connection()
+                fault = ServerFault("the connection to the server was lost")
+            except Exception as error:  # noqa: BLE001
+                fault = fault_of(error)
+            await self._lost(fault)
+            if asyncio.get_running_loop().time() - begun >= STEADY:
+                self._backoff.reset()
+            await self._backoff.pause(self._wanted)
+
+    async def _connection(self) -> None:
+        """One connection, from its beginning to its end."""
+        limit, loop = self.spec.connection_timeout or 10.0, asyncio.get_running_loop()
+        arrived = False
+        clock = asyncio.timeout(limit)
+        try:
+            async with clock, self._wiring.connect(self._mode) as link:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        following = group.create_task(link.changes(), name=f"changes of {self.name}")
+                        await link.followed.wait()  # first, so that no change between is missed
+                        listing = await link.listing()
+                        clock.reschedule(None)
+                        arrived = True
+                        await self._arrived(link, listing)
+                        relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
+                        watching = group.create_task(self._watch(link), name=f"health of {self.name}")
+                        await link.over.wait()
+                        for task in (following, relisting, watching):
+                            task.cancel()
+                finally:
+                    self._link = None
+                    if not clock.expired():
+                        clock.reschedule(loop.time() + FAREWELL)
+        except EndedEarly:
+            # A server that ends at the first word of the newer protocol may speak the older one.
+            self._mode = "auto" if self._mode == "legacy" else "legacy"
+            raise
+        except TimeoutError as error:
+            if arrived or not clock.expired():
+                raise
+            raise ServerFault(f"the server did not answer within {limit:g} s", code="timeout") from error
+
+    async def _arrived(self, link: Link, listing: Listing) -> None:
+        async with self._moved:
+            self._take(listing)
+            if self.listed:
+                self._restarts += 1
+            self._link, self.listed = link, True
+            self._absence.end()
+            self._moved.notify_all()
+        log.info("mcp.connected", server=self.name, protocol=link.protocol, tools=len(listing.tools))
+
+    async def _watch(self, link: Link) -> None:
+        """Gives up a connection whose server does not answer anything any more, after a call that was not answered."""
+        limit = self.spec.connection_timeout or 10.0
+        while True:
+            self._suspect.clear()
+            await self._suspect.wait()
+            try:
+                async with asyncio.timeout(limit):
+                    await link.probe()
+            except TimeoutError as error:
+                raise ServerFault(f"the server hangs: it answered nothing for {limit:g} s", code="timeout") from error
+
+    async def _relist(self, link: Link) -> None:
+        while True:
+            await link.stale.wait()
+            await asyncio.sleep(_SETTLE)
+            link.stale.clear()
+            self._take(await link.listing())
+
+    def _take(self, listing: Listing) -> None:
+        if self.version and listing == self.listing:
+            return
+        self.listing = listing
+        self.version += 1
+        log.info("mcp.listed", server=self.name, tools=len(listing.tools), left_out=len(listing.problems))
+        self._wiring.changed()
+
+    async def _lost(self, fault: ServerFault) -> None:
+        async with self._moved:
+            self._absence.fail(fault, known=self.listed)
+            self._moved.notify_all()
+        log.warning("mcp.lost", server=self.name, code=fault.code, reason=fault.message)
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
+        """The SDK's result of one call of the server's tool; raises `ToolError`.
+
+        A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
+        """
+        while True:
+            link = await self._linked(asking.deadline)
+            try:
+                return await self._called(link, tool, args, asking)
+            except ServerFault as fault:
+                again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
+                if not again or fault.code == "config_error":
+                    raise failure(self.name, fault, self._wiring.scrub) from fault
+            await self._left(link, asking.deadline)
+
+    async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
+        try:
+            return await link.call(tool, args, asking)
+        except asyncio.CancelledError:
+            if asyncio.get_running_loop().time() >= asking.deadline:
+                self._suspect.set()  # it may hang altogether
+            raise
+
+    async def _linked(self, deadline: float) -> Link:
+        """The connection, or the next one."""
+        self._wanted.set()
+        # A little earlier than the call itself, so that the model is told why rather than that it took too long.
+        until = deadline - min(EARLY, max(0.0, deadline - asyncio.get_running_loop().time()) / 10)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until), self._moved:
+                await self._moved.wait_for(lambda: self._usable() is not None or self._absence.is_hopeless(patience=2))
+        link = self._usable()
+        if link is None:
+            raise failure(self.name, self._absence.fault or UNKNOWN, self._wiring.scrub)
+        return link
+
+    def _usable(self) -> Link | None:
+        return self._link if self._link is not None and not self._link.over.is_set() else None
+
+    async def _left(self, link: Link, deadline: float) -> None:
+        """Waits until this connection is not the one in use any more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline), self._moved:
+                await self._moved.wait_for(lambda: self._link is not link or link.over.is_set())
