@@ -21,7 +21,7 @@ GUARDED = [
     for method in sorted(route.http_methods)
 ]
 OPEN = {"/api/health", "/api/chat/init", "/api/chat", "/api/chat/tool-approval", "/api/chat/tool-result"}
-OPEN |= {"/health/live", "/health/ready", "/openapi.json"}
+OPEN |= {"/health/live", "/health/ready", "/openapi.json", "/links/{token:str}"}
 """Routes without a scope: they have credentials of their own, or show nothing."""
 
 

@@ -46,6 +46,10 @@ class Desk(Protocol):
         """Settles the question, or adds a vote to it; what it became."""
         ...
 
+    async def links(self, wait_id: str, approver: str | None, /) -> View:
+        """Two URLs that answer the approval."""
+        ...
+
     async def grants(self, session_id: str) -> list[View]:
         """What is remembered for the session."""
         ...
@@ -111,6 +115,14 @@ class ServerDesk:
         settled: View = await self._http.json("POST", path, self._key, json=said)
         return settled
 
+    async def links(self, wait_id: str, approver: str | None) -> View:
+        """The server makes them."""
+        said = {"for": approver} if approver is not None else {}
+        made: View = await self._http.json(
+            "POST", f"/v1/approvals/{quote(wait_id, safe='')}/links", self._key, json=said
+        )
+        return made
+
     async def grants(self, session_id: str) -> list[View]:
         """Those of a session that the key may see."""
         found: list[View] = await self._http.json("GET", _grants(session_id), self._key)
@@ -173,6 +185,10 @@ class TreeDesk:
         if item is None or not isinstance(item.spec, ToolSpec):
             raise Invalid(f"there is no tool {tool!r} that can be read: deny the call", code="not_editable")
         return item.spec.input_schema
+
+    async def links(self, _wait_id: str, _approver: str | None) -> View:
+        """None: nobody would answer at them."""
+        raise Invalid("links lead to a gateway that serves: name it with --url", code="no_server")
 
     async def grants(self, session_id: str) -> list[View]:
         """Those of one session."""

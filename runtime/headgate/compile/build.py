@@ -15,7 +15,7 @@ from headgate.compile.catalog import Catalog, gather
 from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
 from headgate.compile.fingerprint import digest_of
-from headgate.compile.fold import fold_agents
+from headgate.compile.fold import bind_all, fold_agents
 from headgate.compile.plan import Snapshot
 from headgate.compile.principals import principals_of
 from headgate.compile.resources import Identity, Resource
@@ -71,6 +71,7 @@ class Builder:
         self._draft: Draft = compiled.draft
         self._environ = environ
         self._shared = {each.identity: each for each in live.resources} if live else {}
+        self._bound = live.bound if live else {}
         self._scrub = Redactor(self._draft.secrets).scrub
         self._resources: dict[Identity, Resource] = {}
         self._opened: list[Resource] = []
@@ -236,10 +237,11 @@ class Builder:
         if gateway is None:
             raise ConfigError("the tree has no gateway.toml")
         providers, servers = self._values("providers"), self._values(SERVERS)
+        bound = bind_all(catalog.all, self._bound)
         return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
-            agents=fold_agents(self._draft, providers, catalog, self._applied(), servers=servers),
+            agents=fold_agents(self._draft, providers, catalog, self._applied(), servers=servers, bound=bound),
             principals=principals_of(gateway.auth.keys),
             resources=tuple(self._resources.values()),
             demo=any(provider.demo for provider in providers.values()),
@@ -251,6 +253,7 @@ class Builder:
             scrub=self._scrub,
             secrets_digest=self._compiled.secrets_digest,
             fingerprints=fingerprints(self._draft),
+            bound=bound,
             outside=frozenset(self._draft.outside),
             overlay=self._draft.overlay,
             hidden=self._draft.hidden,

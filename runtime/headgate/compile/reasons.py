@@ -12,7 +12,7 @@ from headgate.compile.naming import find_model
 from headgate.compile.schema import Schema
 from headgate.core.glob import is_glob, matching
 from headgate.core.kind import Key
-from headgate.core.scalars import DURATIONS, SIZE, duration_text, size_text
+from headgate.core.scalars import DURATIONS, SIZES, duration_text, size_text
 
 
 def effective(draft: Draft, key: Key, node: Schema, value: Any) -> Any:
@@ -37,7 +37,7 @@ def _as_written(node: Schema, value: Any) -> Any:
     pattern = node.get("pattern", next((each.get("pattern") for each in node.get("anyOf", ())), ""))
     if pattern in DURATIONS and isinstance(value, float):
         return duration_text(value)
-    return size_text(value) if pattern == SIZE and isinstance(value, int) else value
+    return size_text(value) if pattern in SIZES and isinstance(value, int) else value
 
 
 def reasons(draft: Draft, key: Key) -> Iterator[str]:

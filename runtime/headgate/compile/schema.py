@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Key, Kind, Kinds, Spec
-from headgate.core.scalars import DURATIONS, SIZE, duration_text, size_text
+from headgate.core.scalars import DURATIONS, SIZES, duration_text, size_text
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -209,7 +209,7 @@ def _default_as_written(node: Schema) -> Schema:
     default, pattern = node.get("default"), node.get("pattern")
     if pattern in DURATIONS and isinstance(default, int | float):
         return {**node, "default": duration_text(default)}
-    return {**node, "default": size_text(default)} if pattern == SIZE and isinstance(default, int) else node
+    return {**node, "default": size_text(default)} if pattern in SIZES and isinstance(default, int) else node
 
 
 def _tagged(node: Schema) -> Schema:

@@ -125,6 +125,8 @@ def revoked(session: str, tool: str | None, by: Principal, at: float) -> AuditEn
 def voted(wait: WaitRecord, vote: Vote, team: str, state: WaitState, *, remembered: bool) -> AuditEntry:
     """Somebody, a key of a team, has approved or denied; of arguments that were edited the shapes are told."""
     details: dict[str, Any] = {"reason": vote.reason, "remembered": "until the session ends" if remembered else ""}
+    if vote.via:
+        details["via"] = vote.via
     if vote.edited_args is not None:
         details["edited"] = shapes(vote.edited_args)
     if wait.quorum > 1:
