@@ -37,7 +37,7 @@ def test_tool_codes() -> None:
 
 def test_routes() -> None:
     """Every HTTP route is named, with its method."""
-    text = page("chat-api.md") + page("operations.md") + page("api.md")
+    text = "".join(page(each) for each in ("chat-api.md", "operations.md", "api.md", "keys.md"))
     handlers = {(method, path) for each in ROUTES for path in each.paths for method in each.http_methods}
     shown = [f"`{method} {re.sub(r':[a-z]+}', '}', path)}`" for method, path in handlers if method != "OPTIONS"]
     assert [each for each in shown if each not in text] == []
@@ -61,8 +61,8 @@ def named(name: str, command: click.Command) -> Iterator[tuple[str, click.Comman
 
 
 def test_commands() -> None:
-    """Every command, and every option of it, is in the guide to operations, to validation or to the command line."""
-    guides = ("operations.md", "validate-in-ci.md", "cli.md", "tests.md")
+    """Every command, and every option of it, is in the guide to operations, validation, keys or the command line."""
+    guides = ("operations.md", "validate-in-ci.md", "cli.md", "tests.md", "keys.md")
     text = "".join(page(each) for each in guides if (ROOT / "docs" / each).is_file())
     for name, command in named("headgate", cli):
         assert f"`{name}" in text

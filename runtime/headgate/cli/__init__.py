@@ -23,6 +23,8 @@ COMMANDS = {
     "run": "headgate.cli.run:run",
     "chat": "headgate.cli.chat:chat",
     "approvals": "headgate.cli.approvals:approvals",
+    "keys": "headgate.cli.keys:keys",
+    "kill": "headgate.cli.kill:kill",
     "db": "headgate.cli.db:db",
     "audit": "headgate.cli.audit:audit",
     "usage": "headgate.cli.usage:usage_command",

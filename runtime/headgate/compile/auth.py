@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -75,6 +75,37 @@ class Key(Spec):
         return digest_of(self.key) if self.key is not None else (self.key_hash or "").removeprefix("sha256:")
 
 
+ScopeName = Annotated[str, Field(pattern=_SCOPE, examples=["chat", "admin:*"])]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Asymmetric ones only: with a symmetric one the issuer's public key would be everybody's signing key."""
+ISSUER = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
+
+
+class Oidc(Spec):
+    """An identity provider whose bearer tokens are taken beside API keys."""
+
+    issuer: Annotated[str, Field(pattern=ISSUER, examples=["https://login.example.com"])]
+    """The provider, exactly as its tokens and its discovery document name it."""
+    audience: Annotated[str, Field(min_length=1)]
+    """What a token's `aud` must have: this gateway, as the provider knows it."""
+    scope_claim: Annotated[str, Field(min_length=1)] = "scope"
+    """The claim that says what the caller may do: a list, or words with spaces between; dots lead into objects."""
+    scopes: Annotated[dict[str, tuple[ScopeName, ...]], Field(min_length=1)]
+    """For each value of that claim the scopes that it stands for; other values stand for nothing."""
+    team_claim: Annotated[str, Field(min_length=1)] | None = None
+    """The claim that names the caller's team; a token without it is refused then."""
+    team: str = "default"
+    """The team of all callers, without `team_claim`."""
+    agents: Globs = ("*",)
+    """Globs of the agents that these callers may see and call."""
+    tools: Globs = ("*",)
+    """Globs of the tools that agents may use for them."""
+    profile: Name | None = None
+    """The agents' profile that applies to them."""
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256", "ES256")
+    """What tokens may be signed with."""
+
+
 class Auth(Spec):
     """Who may call."""
 
@@ -93,5 +124,7 @@ class Auth(Spec):
         tuple[Annotated[Secret, Field(min_length=32)], ...], Field(json_schema_extra=RESTART)
     ] = ()
     """Keys that still decrypt; what they decrypt is encrypted anew with `encryption_key` at the next start."""
+    oidc: Oidc | None = None
+    """An identity provider whose bearer tokens are taken beside API keys."""
     keys: dict[Name, Key] = {}
     """API keys by name."""

@@ -137,14 +137,19 @@ class Keyring:
 
 
 async def compile_tree(
-    root: Path, kinds: Kinds, environ: Mapping[str, str], *, skip_environment: bool = False
+    root: Path,
+    kinds: Kinds,
+    environ: Mapping[str, str],
+    *,
+    skip_environment: bool = False,
+    overlay: Overlay = NO_OVERLAY,
 ) -> Compiled:
     """Compiles the tree at `root` once, with its secrets unless the environment is left out."""
     compiler = Compiler(root, kinds, environ, skip_environment=skip_environment)
     if skip_environment:
-        return await asyncio.to_thread(compiler.compile)
+        return await asyncio.to_thread(compiler.compile, overlay=overlay)
     async with Keyring(compiler, environ) as keyring:
-        return await keyring.compile()
+        return await keyring.compile(overlay=overlay)
 
 
 def _is_sound(item: Item) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from headgate.compile.approvals import NO_POLICIES, Approvals
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
@@ -174,6 +176,12 @@ class Snapshot:
     def stamp(self) -> tuple[str, int, str]:
         """The same with the secrets, as `Compiled.stamp`."""
         return self.revision, self.overlay.generation, self.secrets_digest
+
+    @property
+    def http(self) -> httpx2.AsyncClient:
+        """The shared client behind the egress guard."""
+        client: httpx2.AsyncClient = next(each.value for each in self.resources if each.identity == ("net", "http"))
+        return client
 
     @property
     def switches(self) -> Switches:

@@ -40,7 +40,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("events",): "event webhooks",
     ("server", "compat"): "the seed-003 API",
     ("reload", "probation"): "reload probation",
-    ("auth", "oidc"): "OIDC",
     ("limits", "depth"): "sub-agents",
     ("limits", "fan_out"): "sub-agents",
 }

@@ -33,7 +33,7 @@ async def adopt(host: Host, record: RunRecord) -> None:
 
 async def _adopt(host: Host, found: Resumption) -> None:
     record, ending = found.run, host.left.take(found.run.id)
-    principal, stopped = host.principal(record.key_digest), host.warden.of_record(record)
+    principal, stopped = host.warden.owner(record), host.warden.of_record(record)
     if principal is None or stopped is not None:
         await end(host, record, stopped or REVOKED)
         return

@@ -75,7 +75,7 @@ class Amender:
         async with self._reloader.turn:
             for _ in range(_TRIES):
                 overlay = await self._overlays.read()
-                document = self._document(change, overlay)
+                document = replaced(change, overlay, self._clock())
                 wanted = overlay.changed(change.kind, change.name, document)
                 try:
                     await self._make(change, document, replace(wanted, generation=overlay.generation + 1))
@@ -103,18 +103,6 @@ class Amender:
                 return
             await self._reloader.retry()
 
-    def _document(self, change: Change, overlay: Overlay) -> OverlayDocument | None:
-        held = overlay.get(change.kind, change.name)
-        if change.new is not None or change.body is None or change.revision is not None:
-            change.require(held)
-        if change.body is None:
-            return None
-        now = self._clock()
-        fresh = OverlayDocument(change.kind, change.name, change.body, by=change.by, at=now)
-        if held is None:
-            return replace(fresh, created_by=change.by, created_at=now)
-        return replace(fresh, revision=held.revision + 1, created_by=held.created_by, created_at=held.created_at)
-
     async def _make(self, change: Change, document: OverlayDocument | None, wanted: Overlay) -> None:
         async def keep(compiled: Compiled) -> None:
             before = wanted.generation - 1
@@ -132,10 +120,23 @@ class Amender:
         try:
             await self._reloader.revise(wanted, vet=vet, keep=keep)
         except BuildError as error:
-            raise _refusal(error.diagnostics) from None
+            raise refusal(error.diagnostics) from None
 
 
-def _refusal(found: tuple[Diagnostic, ...]) -> Invalid:
+def replaced(change: Change, overlay: Overlay, now: float) -> OverlayDocument | None:
+    """The document that the change leads to, None when it goes; raises what `Change.require` does."""
+    held = overlay.get(change.kind, change.name)
+    change.require(held)
+    if change.body is None:
+        return None
+    fresh = OverlayDocument(change.kind, change.name, change.body, by=change.by, at=now)
+    if held is None:
+        return replace(fresh, created_by=change.by, created_at=now)
+    return replace(fresh, revision=held.revision + 1, created_by=held.created_by, created_at=held.created_at)
+
+
+def refusal(found: tuple[Diagnostic, ...]) -> Invalid:
+    """The error of a document in which this was found."""
     errors = [each for each in found if each.severity == "error"]
     said = f"{errors[0].message}; {errors[0].hint}" if errors[0].hint else errors[0].message
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -36,6 +36,7 @@ from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
+from headgate.engine.visitors import Visitors
 from headgate.engine.warden import Warden
 from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
@@ -71,7 +72,7 @@ class Host:
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
-        self.warden = Warden(self)
+        self.warden, self.visitors = Warden(self), Visitors(lambda: self.snapshot.gateway.auth.oidc)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -84,7 +85,7 @@ class Host:
         """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
         if self.guest is not None and digest == self.guest.digest:
             return self.guest
-        return self.warden.current(self.snapshot.principals.get(digest))
+        return self.warden.current(self.snapshot.principals.get(digest)) or self.visitors.get(digest)
 
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order

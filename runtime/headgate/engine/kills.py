@@ -10,6 +10,7 @@ from headgate.compile.switches import KillSwitch
 from headgate.core.errors import Conflict, Invalid, NotFound
 from headgate.core.glob import is_glob
 from headgate.engine.amend import Change
+from headgate.engine.visitors import PREFIX
 from headgate.manifest.diagnostics import suggest
 
 KIND = "kill_switches"
@@ -38,7 +39,7 @@ def require_target(snapshot: Snapshot, held: KillSwitch) -> None:
     """Raises `Invalid` when the target is a name that nothing has: a misspelt switch would stop nothing in silence."""
     kind, target = held.target
     known = names(snapshot, kind)
-    if known is None or is_glob(target) or target in known:
+    if known is None or is_glob(target) or target in known or (kind == "key" and target.startswith(PREFIX)):
         return
     guess = suggest(target, known)
     hint = f"did you mean {guess!r}?" if guess else f"there are: {', '.join(sorted(known)[:12]) or 'none'}"
@@ -54,5 +55,6 @@ def names(snapshot: Snapshot, kind: str) -> Collection[str] | None:
         "tool": tools,
         "server": {tool.partition("__")[0] for tool in tools if "__" in tool},
         "key": {each.key for each in principals},
-        "team": {each.team for each in principals},
+        # Tokens of an identity provider may name any team.
+        "team": {each.team for each in principals} if snapshot.gateway.auth.oidc is None else None,
     }.get(kind)

@@ -18,6 +18,7 @@ from headgate.core.events import RunState
 from headgate.engine.admission import still_may
 from headgate.engine.run import Ending, Run
 from headgate.engine.streams import Streams, Subscription
+from headgate.engine.visitors import Visitors
 from headgate.stores.port import Ledger
 from headgate.stores.records import RunFilter, RunRecord
 from headgate.stores.waits import WaitFilter
@@ -35,6 +36,7 @@ class Premises(Protocol):
     ledger: Ledger
     runs: dict[str, Run]
     streams: Streams
+    visitors: Visitors
 
     @property
     def snapshot(self) -> Snapshot: ...
@@ -113,10 +115,15 @@ class Warden:
         switch = self.switches.of_run(record.principal, record.team, record.agent)
         if switch is not None:
             return Ending(switch.said, "revoked")
-        live = self._premises.principal(record.key_digest)
+        live = self.owner(record)
         if live is None or live.key != record.principal or not still_may(live, live, record.agent):
             return REVOKED
         return None
+
+    def owner(self, record: RunRecord) -> Principal | None:
+        """Whose run it is, as far as they may still have any."""
+        live = self._premises.principal(record.key_digest)
+        return live or self._premises.visitors.recall(record.principal, record.team, record.key_digest)
 
     def withdrawn(self, tool: str) -> str | None:
         """Why the tool may not be called by anybody, or None."""

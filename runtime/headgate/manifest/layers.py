@@ -21,7 +21,7 @@ from headgate.manifest.source import Document, Node
 OBJECTS: frozenset[Key] = frozenset(
     {
         ("auth", "keys"), ("providers",), ("models",), ("secrets",), ("interceptors",), ("approvals",),
-        ("mcp", "servers"), ("heartbeats",), ("deliveries",),
+        ("mcp", "servers"), ("heartbeats",), ("deliveries",), ("kill_switches",),
     }
 )  # fmt: skip
 """Tables of objects by name."""

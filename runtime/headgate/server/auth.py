@@ -11,6 +11,7 @@ from litestar.handlers.base import BaseRouteHandler
 from headgate.core.apikeys import digest_of, mistyped
 from headgate.core.context import Principal
 from headgate.core.errors import Unauthenticated
+from headgate.net.oidc import looks_like_token
 from headgate.server.edge import Edge
 
 
@@ -24,8 +25,11 @@ def find_principal(edge: Edge, key: str) -> Principal | None:
     return edge.host.warden.current(found)
 
 
-def authenticate(edge: Edge, key: str) -> Principal:
-    """The holder of the key; raises `Unauthenticated`."""
+async def authenticate(edge: Edge, key: str) -> Principal:
+    """The holder of the key, or whom a token of the identity provider speaks of; raises `Unauthenticated`, and
+    `Unavailable` when the provider is needed and does not answer."""
+    if looks_like_token(key) and edge.snapshot.gateway.auth.oidc is not None:
+        return await edge.host.visitors.admit(key, edge.snapshot.http)
     if mistyped(key):
         raise Unauthenticated("the API key is cut off or mistyped: its checksum is wrong", code="invalid_credentials")
     principal = find_principal(edge, key)
@@ -34,7 +38,7 @@ def authenticate(edge: Edge, key: str) -> Principal:
     return principal
 
 
-def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: a valid key that holds one of the scopes in the route's `opt["scopes"]`; names the principal.
 
     A scope may name a parameter of the path in braces.
@@ -43,7 +47,7 @@ def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("send the header 'Authorization: Bearer <API key>'")
-    principal = authenticate(connection.app.state["edge"], key.strip())
+    principal = await authenticate(connection.app.state["edge"], key.strip())
     connection.scope["user"] = principal  # known from here on, also to the audit log when it may not
     wanted = [scope.format_map(connection.path_params) for scope in handler.opt["scopes"]]
     if not any(_holds_some(principal, scope) for scope in wanted):

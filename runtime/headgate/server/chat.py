@@ -19,8 +19,9 @@ from headgate.core.errors import RequestError, Unauthenticated
 from headgate.core.messages import Message, Text
 from headgate.engine.run import Order
 from headgate.engine.sessions import Session
+from headgate.net.oidc import looks_like_token
 from headgate.server import chat_frames as frames
-from headgate.server.auth import find_principal
+from headgate.server.auth import authenticate, find_principal
 from headgate.server.chat_bodies import Chat, Init, Refused, read
 from headgate.server.edge import Edge
 from headgate.server.stream import Dialect, EventStream
@@ -43,15 +44,22 @@ async def init(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
     """Opens a session with the agent named by `X-Headgate-Agent`, else with the default agent."""
     try:
         body = read(Init, await request.body(), request.headers.get("content-type"))
-        principal = find_principal(edge, body.api_key)
-        if principal is None:
-            raise Unauthenticated("Invalid API key")
+        principal = await _caller(edge, body.api_key)
         request.scope["user"] = principal
         return answer(await _opened(edge, principal, request.headers.get(AGENT)))
     except Refused as refused:
         return refused.response
     except RequestError as error:
         return detail(error)
+
+
+async def _caller(edge: Edge, key: str) -> Principal:
+    if not looks_like_token(key):
+        found = find_principal(edge, key)
+        if found is None:
+            raise Unauthenticated("Invalid API key")
+        return found
+    return await authenticate(edge, key)
 
 
 async def _opened(edge: Edge, principal: Principal, wanted: str | None) -> dict[str, Any]:

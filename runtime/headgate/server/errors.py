@@ -54,7 +54,8 @@ def on_gateway_error(request: Request[Any, Any, Any], error: GatewayError) -> Re
     else:
         status, detail = 503 if isinstance(error, StoreError) else 500, "the gateway cannot do this now"
         log.error("request.failed", path=request.scope["path"], code=error.code, message=error.message)
-    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    challenge = 'Bearer error="invalid_token"' if error.code == "invalid_token" else "Bearer"
+    headers = {"www-authenticate": challenge} if status == 401 else {}
     if "retry_after" in error.details:
         headers["retry-after"] = str(error.details["retry_after"])
     members: dict[str, Any] = {"errors": _places(error.details["errors"])} if "errors" in error.details else {}

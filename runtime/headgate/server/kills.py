@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from litestar import Request, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -19,6 +18,7 @@ from headgate.engine.kills import KIND, off, require_target, switch
 from headgate.server.bodies import Body
 from headgate.server.edge import Edge
 from headgate.server.key_views import Name, Short
+from headgate.server.kill_views import KillList, KillMade, KillView, Revived, view_of
 from headgate.server.native import native, read
 from headgate.server.wire import answer
 
@@ -36,37 +36,6 @@ class Kill(Body):
     target: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     reason: Short
     name: Name | None = None
-
-
-class KillView(msgspec.Struct, kw_only=True):
-    """A switch that is on. `source` says where it is declared: one of the `tree` is taken away there."""
-
-    name: str
-    kind: str
-    target: str
-    reason: str
-    source: Literal["tree", "api"]
-    since: float | None
-    by: str | None
-
-
-class KillMade(KillView, kw_only=True):
-    """A switch that has just been put on; `ended` is how many runs in progress it ends."""
-
-    ended: int
-
-
-class KillList(msgspec.Struct):
-    """The switches that are on, by name."""
-
-    items: list[KillView]
-
-
-class Revived(msgspec.Struct):
-    """A switch that is off."""
-
-    name: str
-    off: bool = True
 
 
 @get("/v1/admin/kill-switches", **native("kill switches", "What is stopped", scopes=READERS, answers={200: KillList}))
@@ -121,12 +90,6 @@ async def revive(switch_name: FromPath[str], request: ByKey, edge: NamedDependen
 
 def kill_view(edge: Edge, name: str) -> KillView:
     """A switch that is on."""
-    held = edge.snapshot.gateway.kill_switches[name]
     document = edge.snapshot.overlay.get(KIND, name)
-    if document in edge.snapshot.hidden:
-        document = None
-    kind, target = held.target
-    return KillView(
-        name=name, kind=kind, target=target, reason=held.reason, source="tree" if document is None else "api",
-        since=document.created_at if document else None, by=document.created_by if document else None,
-    )  # fmt: skip
+    hidden = document in edge.snapshot.hidden
+    return view_of(name, edge.snapshot.gateway.kill_switches[name], None if hidden else document)

@@ -16,7 +16,7 @@ from headgate.compile.checks.approvals import check_named_policies, check_polici
 from headgate.compile.checks.budgets import check_budgets
 from headgate.compile.checks.gateway import check_egress, check_retention, check_store
 from headgate.compile.checks.interceptors import check_covered, check_interceptors
-from headgate.compile.checks.keys import check_key_names, check_keys
+from headgate.compile.checks.keys import check_key_names, check_keys, check_oidc
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
@@ -46,6 +46,7 @@ CHECKS: tuple[Rule, ...] = (
     check_prompts,
     check_keys,
     check_key_names,
+    check_oidc,
     check_switches,
     check_team_keys,
     check_egress,

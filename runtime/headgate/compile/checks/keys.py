@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from headgate.compile.auth import Key
+from headgate.compile.auth import Key, Oidc
 from headgate.compile.checks.gateway import is_loopback
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Site
@@ -73,6 +74,30 @@ def _key_names(draft: Draft, name: str, key: Key) -> Iterator[Finding]:
     unread = any(what == "agent" for what, _ in draft.broken)
     if key.profile is not None and key.profile not in profiles and not unread:
         yield unknown("profile", key.profile, profiles, (*at, "profile"))
+
+
+def check_oidc(draft: Draft) -> Located:
+    """What the table of an identity provider grants exists, and its keys cannot be changed on the way."""
+    if draft.gateway is None or draft.gateway_site is None or draft.gateway.auth.oidc is None:
+        return
+    for finding in _oidc(draft, draft.gateway.auth.oidc):
+        yield from draft.gateway_site.diagnose(finding)
+
+
+def _oidc(draft: Draft, oidc: Oidc) -> Iterator[Finding]:
+    at = ("auth", "oidc")
+    for value, granted in oidc.scopes.items():
+        for index, scope in enumerate(granted):
+            yield from check_scope(draft, scope, (*at, "scopes", value, index))
+    yield from check_names("agent", _narrowed(oidc.agents), draft.agent_names, (*at, "agents"))
+    yield from check_names("tool", _narrowed(oidc.tools), draft.tool_names, (*at, "tools"))
+    profiles = {each for agent in draft.agents.values() for each in _profiles(agent.site)}
+    if oidc.profile is not None and oidc.profile not in profiles:
+        yield unknown("profile", oidc.profile, profiles, (*at, "profile"))
+    parts = urlsplit(oidc.issuer)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        message = "the keys of an issuer without https could be replaced on the way"
+        yield Finding((*at, "issuer"), "HG1404", message, "write https://")
 
 
 def check_scope(draft: Draft, scope: str, at: tuple[str | int, ...]) -> Iterator[Finding]:
