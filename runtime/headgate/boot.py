@@ -118,6 +118,7 @@ async def open_gateway(
         edge = Edge(host, reloader, Tokens(lambda: signing), Seal(lambda: signing), keepalive)
         await _orphans(ledger, claims=guest is None)
         await stack.enter_async_context(Keeper(host, claims=guest is None).at_work())
+        await stack.enter_async_context(reloader.relisting.at_work(reloader.refold))
         await stack.enter_async_context(_watching(reloader, watch=watch))
         app = create_app(edge, server, bound=address.host)
         yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)

@@ -13,6 +13,7 @@ from typing import Any
 
 from headgate.compile.applied import Applied
 from headgate.compile.candidates import model_for
+from headgate.compile.catalog import Catalog, gather
 from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
 from headgate.compile.fold import fold_agents
@@ -21,13 +22,23 @@ from headgate.compile.resources import Identity, Resource
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, GatewayError
 from headgate.core.kind import Env, Finding
-from headgate.core.ports import Model
+from headgate.core.messages import ErrorInfo
+from headgate.core.ports import Model, ToolServer
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.redaction import Redactor
-from headgate.net.client import open_client
+from headgate.net.client import make_client, open_client
 from headgate.net.egress import Egress
 
 HTTP: Identity = ("net", "http")
+SERVERS = "mcp"
+"""The family of MCP servers."""
+
+Changed = Callable[[], None]
+"""Hears that the tools of an open object are others now."""
+
+
+def _unheard() -> None:
+    """Nobody listens."""
 
 
 class BuildError(GatewayError):
@@ -53,8 +64,11 @@ class _Wanted:
 class Builder:
     """Opens one revision; `live` is the snapshot whose unchanged resources are shared."""
 
-    def __init__(self, compiled: Compiled, live: Snapshot | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, compiled: Compiled, live: Snapshot | None, environ: Mapping[str, str], changed: Changed = _unheard
+    ) -> None:
         self._compiled = compiled
+        self._changed = changed
         self._draft: Draft = compiled.draft
         self._environ = environ
         self._shared = {each.identity: each for each in live.resources} if live else {}
@@ -66,10 +80,14 @@ class Builder:
         """The new snapshot, with every resource open; raises `BuildError`, and leaves nothing open then."""
         built = False
         try:
-            problems = await self._open_all()
+            problems = await self._open_all() or await self._warm()
             if problems:
                 raise BuildError(tuple(problems))
-            snapshot = await asyncio.to_thread(self._snapshot)  # folding a large tree must not hold up streams
+            catalog = gather(self._draft, self._values("tools"), self._values(SERVERS))
+            if any(each.severity == "error" for each in catalog.findings):
+                raise BuildError(catalog.findings)
+            # Folding a large tree must not hold up streams.
+            snapshot = await asyncio.to_thread(self._snapshot, catalog)
             for resource in snapshot.resources:
                 resource.hold()
             built = True
@@ -84,6 +102,22 @@ class Builder:
         except GatewayError as error:
             return [self._locate(None, error)]
         return [found for wanted in self._items() for found in await self._try(wanted)]
+
+    async def _warm(self) -> list[Diagnostic]:
+        """Waits for the tools of servers that were opened just now; what is not ready matters only in `abort`."""
+        gateway = self._draft.gateway
+        fresh = [each for each in self._opened if each.identity[0] == SERVERS]
+        waits = [each.value.warm(each.value.spec.connection_timeout or 10.0) for each in fresh]
+        faults = zip(fresh, await asyncio.gather(*waits), strict=True)
+        if gateway is None or gateway.reload.warm != "abort":
+            return []
+        return [self._unready(each.identity[1], fault) for each, fault in faults if fault is not None]
+
+    def _unready(self, name: str, fault: ErrorInfo) -> Diagnostic:
+        site = self._draft.servers[name].site
+        message = self._scrub(f"MCP server {name!r} is not ready: {fault.code}: {fault.message}")
+        hint = 'mend it, or write warm = "proceed" in [reload] to go live without it'
+        return site.locate(Finding(site.key, "HG1402", message, hint))
 
     async def _abandon(self) -> None:
         for resource in reversed(self._opened):
@@ -116,13 +150,30 @@ class Builder:
         base = _hash([self._resources[HTTP].fingerprint, *packages])
         out = []
         draft = self._draft
+        # First, because tools of kind `mcp` are opened on them.
+        for name in draft.served:
+            item = draft.servers[name]
+            root = str(draft.tree.root)
+            out.append(_Wanted((SERVERS, name), _hash([base, item.fingerprint, root]), partial(self._open, item), item))
         families = (("providers", draft.providers), ("tools", draft.tools), ("interceptors", draft.interceptors))
         for family, items in families:
             for name, item in items.items():
                 factory = partial(self._open, item)
-                behind = self._asked() if item.models else ()
+                behind = [*(self._asked() if item.models else ()), *self._behind(item)]
                 out.append(_Wanted((family, name), _hash([base, item.fingerprint, *behind]), factory, item))
         return out
+
+    def _behind(self, item: Item) -> list[str]:
+        """The server that a tool is opened on: the tool must not keep one that was closed."""
+        server = self._draft.servers.get(getattr(item.spec, "server", "")) if item.kind else None
+        return [server.fingerprint] if server is not None else []
+
+    def _server(self, name: str) -> ToolServer:
+        held = self._resources.get((SERVERS, name))
+        if held is None:
+            raise ConfigError(f"there is no MCP server {name!r}", key=("server",))
+        server: ToolServer = held.value
+        return server
 
     def _asked(self) -> list[Any]:
         """What an object depends on that asks models by itself: it must not keep a provider that was closed."""
@@ -151,6 +202,10 @@ class Builder:
             environ=self._environ,
             scrub=self._scrub,
             model=self._model,
+            server=self._server,
+            client=partial(make_client, Egress(gateway.egress.allow if gateway else ())),
+            root=self._draft.tree.root,
+            changed=self._changed,
         )
 
     def _locate(self, item: Item | None, error: GatewayError) -> Diagnostic:
@@ -159,7 +214,7 @@ class Builder:
         hint = error.hint if isinstance(error, ConfigError) else ""
         if site is None:
             return Diagnostic("gateway.toml", 1, 1, "error", "HG1402", self._scrub(error.message), hint)
-        return site.locate(Finding((*site.key, *key), "HG1402", self._scrub(error.message), hint))
+        return site.locate(Finding(site.below(key), "HG1402", self._scrub(error.message), hint))
 
     def _applied(self) -> list[Applied]:
         """The interceptors in the order of the file."""
@@ -169,19 +224,29 @@ class Builder:
             for name, item in self._draft.interceptors.items()
         ]  # fmt: skip
 
-    def _snapshot(self) -> Snapshot:
+    def _source(self, name: str, catalog: Catalog) -> str:
+        """Where a tool comes from: the path of its file, or its server."""
+        if name in catalog.own:
+            return self._draft.tools[name].site.document.path
+        return next(f"mcp/{server}" for server, listed in catalog.served.items() if name in listed)
+
+    def _snapshot(self, catalog: Catalog) -> Snapshot:
         gateway = self._draft.gateway
         if gateway is None:
             raise ConfigError("the tree has no gateway.toml")
-        providers, tools = self._values("providers"), self._values("tools")
+        providers, servers = self._values("providers"), self._values(SERVERS)
         return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
-            agents=fold_agents(self._draft, providers, tools, self._applied()),
+            agents=fold_agents(self._draft, providers, catalog, self._applied(), servers=servers),
             principals=_principals(gateway.auth.keys),
             resources=tuple(self._resources.values()),
             demo=any(provider.demo for provider in providers.values()),
-            warnings=self._compiled.warnings,
+            warnings=(*self._compiled.warnings, *catalog.findings),
+            servers=servers,
+            sources={name: self._source(name, catalog) for name in catalog.all},
+            listings=catalog.versions,
+            tools={name: tool.definition for name, tool in catalog.all.items()},
             scrub=self._scrub,
             secrets_digest=self._compiled.secrets_digest,
             fingerprints=fingerprints(self._draft),
@@ -192,7 +257,10 @@ class Builder:
 def fingerprints(draft: Draft) -> dict[str, str]:
     """A fingerprint of every object, by `family/name`: what two revisions are compared by."""
     tables = {name: value for name, value in draft.gateway_body.items() if name not in ("providers", "interceptors")}
-    out = {f"gateway/{table}": _hash(value) for table, value in tables.items()}
+    if isinstance(tables.get("mcp"), dict):
+        tables["mcp"] = {name: value for name, value in tables["mcp"].items() if name != "servers"}
+    out = {f"gateway/{table}": _hash(value) for table, value in tables.items() if value != {}}
+    out |= {f"mcp/{name}": item.fingerprint for name, item in draft.servers.items()}
     out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
     out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
     out |= {f"interceptors/{name}": item.fingerprint for name, item in draft.interceptors.items()}

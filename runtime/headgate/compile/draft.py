@@ -13,6 +13,7 @@ from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.source import Document
 from headgate.manifest.tree import Tree
+from headgate.mcp.spec import ServerSpec
 from headgate.secrets.reference import SecretRef
 
 _AT_KEY = frozenset({"HG1003", "HG1005", "HG1006", "HG1007", "HG1205", "HG1206", "HG1403"})
@@ -28,13 +29,19 @@ def _as_written(_key: Key, offset: int) -> int:
 class Site:
     """Where an object stands: its document, the path of its key, and how offsets in resolved scalars are written.
 
-    `silent` are the keys of the document that have been reported already or whose value is not known.
+    `silent` are the keys of the document that have been reported already or whose value is not known. The keys of an
+    object that is written elsewhere (`whole`) cannot be pointed at.
     """
 
     document: Document
     key: Key = ()
     written: Callable[[Key, int], int] = _as_written
     silent: frozenset[Key] = frozenset()
+    whole: bool = False
+
+    def below(self, key: Key) -> Key:
+        """The key of the document that a key of the object stands for."""
+        return self.key if self.whole else (*self.key, *key)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -104,7 +111,8 @@ class Draft:
 
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
-    are objects in which an earlier draft found nothing, by name, fingerprint and packages.
+    are objects in which an earlier draft found nothing, by name, fingerprint and packages. `servers` are the MCP
+    servers, wherever they are declared; one whose declaration could not be read has no spec.
     """
 
     tree: Tree
@@ -115,6 +123,7 @@ class Draft:
     providers: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, Item] = field(default_factory=dict)
     interceptors: dict[str, Item] = field(default_factory=dict)
+    servers: dict[str, Item] = field(default_factory=dict)
     agents: dict[str, AgentSource] = field(default_factory=dict)
     fragments: dict[str, tuple[Document, str]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
@@ -149,6 +158,12 @@ class Draft:
     def fragment_names(self) -> frozenset[str]:
         """Every fragment, those whose file cannot be read too."""
         return self._names("fragment", self.fragments)
+
+    @property
+    def served(self) -> dict[str, ServerSpec]:
+        """The MCP servers that are in use and can be read."""
+        known = {name: each.spec for name, each in self.servers.items()}
+        return {name: spec for name, spec in known.items() if isinstance(spec, ServerSpec) and spec.enabled}
 
     def declared(self, table: str) -> frozenset[str]:
         """Every name in a table of `gateway.toml`, rightly there or not."""

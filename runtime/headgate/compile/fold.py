@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
+from jsonschema.validators import validator_for
+from referencing import Registry
 
 from headgate.compile.applied import Applied, model_chain, plain, tool_chain
 from headgate.compile.approvals import Book
 from headgate.compile.candidates import candidates
+from headgate.compile.catalog import Catalog
 from headgate.compile.draft import AgentSource, Draft
 from headgate.compile.naming import find_model
+from headgate.compile.offer import offered, servers_of
 from headgate.compile.plan import AgentPlan, BoundTool, ModelChoice, Models, Violations
 from headgate.compile.prompt import compile_prompt
 from headgate.compile.specs import Agent
@@ -20,18 +24,26 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.glob import is_glob, matching
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
-from headgate.core.ports import ClientTool, Provider, Tool, ToolNext
+from headgate.core.ports import ClientTool, Provider, Tool, ToolNext, ToolServer
 from headgate.providers.attempts import Attempts
 
 _SHOWN_VIOLATIONS = 5
 
 
+def _unseen(_validator: Any, _wanted: Any, _instance: Any, _schema: Any) -> Iterator[Any]:
+    """A keyword that is left to the server."""
+    return iter(())
+
+
+_UNSEEN = {"pattern": _unseen, "patternProperties": _unseen}
+
+
 def fold_agents(
-    draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, Tool], applied: Sequence[Applied] = ()
-) -> dict[str, AgentPlan]:
+    draft: Draft, providers: Mapping[str, Provider], catalog: Catalog, applied: Sequence[Applied] = (),
+    *, servers: Mapping[str, ToolServer] | None = None,
+) -> dict[str, AgentPlan]:  # fmt: skip
     """All plans of a draft without errors; the interceptors are in the order of the file."""
-    bound = {name: bind(tool) for name, tool in tools.items()}
-    fold = _Fold(draft, providers, bound, applied)
+    fold = _Fold(draft, providers, catalog, applied, servers=servers or {})
     return {name: fold.agent(source) for name, source in sorted(draft.agents.items())}
 
 
@@ -40,7 +52,7 @@ def bind(tool: Tool) -> BoundTool:
     definition = tool.definition
     return BoundTool(
         definition,
-        violations_of(definition.input_schema),
+        violations_of(definition.input_schema, foreign=definition.kind == "mcp"),
         _call(tool),
         tool.timeout,
         tool.receive if isinstance(tool, ClientTool) else None,
@@ -60,9 +72,16 @@ def _call(tool: Tool) -> ToolNext:
     return call
 
 
-def violations_of(schema: Mapping[str, Any]) -> Violations:
-    """A check that says, in words for a model, how arguments violate the schema."""
-    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+def violations_of(schema: Mapping[str, Any], *, foreign: bool = False) -> Violations:
+    """A check that says, in words for a model, how arguments violate the schema.
+
+    A `foreign` schema was written by somebody who is not trusted: nothing is fetched for it, its regular expressions
+    are left to the server, because they may take for ever, and it may be of an older draft.
+    """
+    kind = validator_for(schema, default=Draft202012Validator) if foreign else Draft202012Validator
+    if foreign:
+        kind = validators.extend(kind, _UNSEEN)  # type: ignore[no-untyped-call]
+    validator = kind(schema, format_checker=Draft202012Validator.FORMAT_CHECKER, registry=Registry())
 
     def violations(args: dict[str, Any]) -> list[str]:
         if validator.is_valid(args):
@@ -83,12 +102,15 @@ class _Fold:
     """Builds plans against one set of open objects."""
 
     def __init__(
-        self, draft: Draft, providers: Mapping[str, Provider], tools: Mapping[str, BoundTool],
-        applied: Sequence[Applied],
+        self, draft: Draft, providers: Mapping[str, Provider], catalog: Catalog, applied: Sequence[Applied],
+        *, servers: Mapping[str, ToolServer],
     ) -> None:  # fmt: skip
         self._draft = draft
         self._providers = providers
-        self._tools = tools
+        self._tools = {name: bind(tool) for name, tool in catalog.all.items()}
+        self._catalog = catalog
+        self._servers = servers
+        self._agents = [each.spec for each in draft.agents.values() if each.spec is not None]
         self._applied = applied
         self._behind: dict[tuple[str, tuple[str, ...]], BoundTool] = {}
         self._book = Book(draft.gateway.approvals if draft.gateway else {})
@@ -98,7 +120,9 @@ class _Fold:
         spec = source.spec
         if spec is None:
             raise ValueError(f"agent {source.name} has no spec")
-        names = matching(spec.tools, self._tools)
+        mine = servers_of(spec, self._agents, self._draft.served)
+        served = {name: (self._draft.served[name], list(self._catalog.served.get(name, ()))) for name in mine}
+        names = offered(spec.tools, self._catalog.own, served)
         own = [each for each in self._applied if each.for_agent(source.name)]
         context = {path: self._draft.tree.files[path].decode("utf-8", "replace") for path in spec.context}
         limits = self._draft.gateway.limits if self._draft.gateway else None
@@ -114,6 +138,7 @@ class _Fold:
             tools={name: self._tool(name, own) for name in names},
             input_violations=violations_of(spec.input) if spec.input else None,
             approvals=self._book.of(spec),
+            servers=tuple(self._servers[name] for name in mine if name in self._servers),
         )
 
     def _tool(self, name: str, applied: Sequence[Applied]) -> BoundTool:

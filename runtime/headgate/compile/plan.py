@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
 from headgate.core.messages import ToolResult
-from headgate.core.ports import ModelCall, ToolDefinition, ToolNext
+from headgate.core.ports import ModelCall, ToolDefinition, ToolNext, ToolServer
 from headgate.manifest.diagnostics import Diagnostic
 
 Violations = Callable[[dict[str, Any]], list[str]]
@@ -51,7 +51,7 @@ class AgentPlan:
     """One agent, folded and ready to run.
 
     `models` are the names that a request may ask for, `default` among them under the name of `choice.model`.
-    `approvals` says which calls are held or refused; the model is not told.
+    `approvals` says which calls are held or refused; the model is not told. `servers` are the MCP servers that it has.
     """
 
     name: str
@@ -62,6 +62,19 @@ class AgentPlan:
     tools: Mapping[str, BoundTool]
     input_violations: Violations | None = None
     approvals: Approvals = NO_POLICIES
+    servers: tuple[ToolServer, ...] = ()
+
+    @property
+    def down(self) -> tuple[ToolServer, ...]:
+        """The MCP servers of the agent that cannot be reached now; one that is just restarted is not among them."""
+        return tuple(each for each in self.servers if each.health.state in ("starting", "down"))
+
+    def without(self, servers: Collection[str]) -> AgentPlan:
+        """The plan without the tools of these servers."""
+        if not servers:
+            return self
+        kept = {name: tool for name, tool in self.tools.items() if tool.definition.server not in servers}
+        return replace(self, tools=kept)
 
     @property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -137,6 +150,10 @@ class Snapshot:
     secrets_digest: str = ""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     outside: frozenset[Path] = frozenset()
+    servers: Mapping[str, ToolServer] = field(default_factory=dict)
+    tools: Mapping[str, ToolDefinition] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    listings: Mapping[str, int] = field(default_factory=dict)
     leases: int = 0
     retired: bool = False
     _closed: bool = False
@@ -155,6 +172,11 @@ class Snapshot:
         if name not in self.agents or not principal.sees_agent(name):
             raise NotFound(f"there is no agent {name!r}", code="agent_not_found")
         return name
+
+    @property
+    def outdated(self) -> bool:
+        """Whether MCP servers list other tools now than those that were folded."""
+        return any(server.version != self.listings.get(name) for name, server in self.servers.items())
 
     @property
     def gone(self) -> bool:

@@ -31,7 +31,8 @@ class Planned:
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
     ("retention", "audit"): "the audit log",
-    ("mcp",): "MCP servers",
+    ("mcp", "serve"): "the MCP server side",
+    ("mcp", "servers", "*", "pin"): "pins",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
@@ -47,7 +48,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("limits", "fan_out"): "sub-agents",
 }
 _AGENT: Mapping[tuple[str, ...], str] = {
-    ("mcp_servers",): "MCP servers",
     ("skills",): "skills",
     ("fields",): "field definitions",
     ("agents",): "sub-agents",
@@ -60,9 +60,9 @@ _TOOL: Mapping[tuple[str, ...], str] = {
     ("fields",): "field definitions",
     ("sandbox",): "sandboxes",
 }
-GATEWAY = Planned(_GATEWAY, {("warm", "abort"): "MCP servers"})
+GATEWAY = Planned(_GATEWAY)
 AGENT = Planned(_AGENT)
-TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent", "mcp")})
+TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent")})
 ROLES: Mapping[str, str] = {
     "layer": "gateway.d layers",
     "skill": "skills",

@@ -13,6 +13,7 @@ from headgate.compile import planned, schema
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
 from headgate.compile.lookup import TABLE, Answers, Lookup
+from headgate.compile.servers import Source, place_servers
 from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
@@ -81,6 +82,7 @@ class Reading:
                 self._place(draft, what, name or what, entry)
             else:
                 _place_other(draft, what, name or what, document)
+        place_servers(draft, Source(self._kinds.server, self._environ, self._skip_environment))
         self._parse_named(draft)
         return draft
 

@@ -15,6 +15,7 @@ from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration, Name, Patience, Secret, Size
+from headgate.mcp.spec import Mcp
 from headgate.tools.schema import InputSchema
 
 RESTART = {"x-reload": "restart"}
@@ -93,8 +94,9 @@ class Reload(Spec):
 
     settle: Duration = 0.2
     """How long the files must stay unchanged before they are read as one edit."""
-    warm: Literal["proceed"] = "proceed"
-    """What happens when an MCP server is not ready in time; only `proceed`, until there are MCP servers."""
+    warm: Literal["proceed", "abort"] = "proceed"
+    """What happens when an MCP server that an edit brings is not ready within its `connection_timeout`: `proceed` goes
+    live without its tools, which come when it is; `abort` keeps the revision before."""
     drain: Duration = 600.0
     """How long runs may go on with the revision that they started on."""
     require_tests: bool = False
@@ -211,6 +213,8 @@ class Gateway(Spec):
     """Policies that hold tool calls until a person answers, or refuse them; the first that covers a tool decides."""
     limits: Limits = Limits()
     """Limits of every run; an agent may only be stricter."""
+    mcp: Mcp = Mcp()
+    """MCP servers whose tools agents may call."""
 
 
 class CancelAfter(Spec):
@@ -264,7 +268,11 @@ class Agent(Spec):
     max_output_tokens: Positive | None = None
     """The most tokens that one model turn may produce."""
     tools: Globs = ()
-    """Names or globs of the tools that the agent may call; none named, none offered."""
+    """Names or globs of the tools that the agent may call; none named, none offered, apart from those of its MCP
+    servers. Naming tools of a server offers those of it alone."""
+    mcp_servers: tuple[Name, ...] = ()
+    """MCP servers whose tools the agent is offered, besides those of the servers that no agent names. A server that is
+    named here is for the agents that name it."""
     approvals: tuple[Text, ...] = ()
     """Policies of `[approvals]` with `apply = "named"` that hold for this agent, besides those of the gateway. The
     first that covers a tool decides among them; of that one and the gateway's the stricter counts."""

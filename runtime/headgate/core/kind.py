@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from headgate.core.errors import ConfigError
-from headgate.core.ports import Interceptor, Model, Provider, SecretBackend, Tool
+from headgate.core.ports import Interceptor, Model, Provider, SecretBackend, Tool, ToolServer
 
 Key = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
@@ -57,14 +58,28 @@ def _no_model(reference: str) -> Model:
     raise ConfigError(f"there is no model {reference!r}")
 
 
+def _no_server(name: str) -> ToolServer:
+    raise ConfigError(f"there is no MCP server {name!r}")
+
+
+def _no_client(**_settings: Any) -> httpx2.AsyncClient:
+    raise ConfigError("nothing may leave from here")
+
+
+def _unheard() -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Env:
     """What a kind may use to open an object.
 
     `read` gives the bytes of a file of the tree by its path from the root. `http` is the shared client behind the
     egress guard. `packages` are those that function tools may come from. `environ` is the process environment.
-    `scrub` removes every resolved secret from a text. `model` gives the model that one of `Kind.models` refers to;
-    raises `ConfigError` when there is none.
+    `scrub` removes every resolved secret from a text. `model` gives the model that one of `Kind.models` refers to, and
+    `server` an open MCP server by its name; both raise `ConfigError` when there is none. `client` makes an HTTP client
+    of the object's own behind the same guard (see `net.client.make_client`). `root` is the folder of the tree.
+    `changed` is called when the tools that the object offers are others now.
     """
 
     name: str
@@ -74,6 +89,10 @@ class Env:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     scrub: Callable[[str], str] = field(default=str, repr=False)
     model: Callable[[str], Model] = field(default=_no_model, repr=False)
+    server: Callable[[str], ToolServer] = field(default=_no_server, repr=False)
+    client: Callable[..., httpx2.AsyncClient] = field(default=_no_client, repr=False)
+    root: Path = Path()
+    changed: Callable[[], None] = field(default=_unheard, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +152,4 @@ class Kinds:
     tools: Mapping[str, Kind[Any, Tool]]
     secrets: Mapping[str, Kind[Any, SecretBackend]] = field(default_factory=dict)
     interceptors: Mapping[str, Kind[Any, Interceptor]] = field(default_factory=dict)
+    server: Kind[Any, ToolServer] | None = None

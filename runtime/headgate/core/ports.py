@@ -154,6 +154,72 @@ class ClientTool(Tool, Protocol):
         ...
 
 
+@runtime_checkable
+class ListedTool(Tool, Protocol):
+    """A tool that is there only while an MCP server lists what it stands for."""
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot be offered now, in a sentence; empty when it can."""
+        ...
+
+    @property
+    def replaces(self) -> str | None:
+        """The full name of a tool that it is offered instead of."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """How an MCP server is; `since` is in epoch seconds.
+
+    `restarting` is a server whose connection was lost just now, `down` one that cannot be reached. `error` is the last
+    failure, without secrets; it stays while the server is ready again. `problems` are sentences about what was left out
+    of its listing.
+    """
+
+    state: Literal["starting", "ready", "restarting", "down"]
+    since: float
+    transport: str
+    protocol: str | None = None
+    software: str | None = None
+    error: ErrorInfo | None = None
+    restarts: int = 0
+    problems: tuple[str, ...] = ()
+    tools: int = 0
+    prompts: int = 0
+    resources: int = 0
+    pid: int | None = None
+
+
+class ToolServer(Protocol):
+    """An open MCP server: its tools as it lists them now, and how it is."""
+
+    @property
+    def name(self) -> str:
+        """The name of the server in the manifests."""
+        ...
+
+    @property
+    def health(self) -> ServerHealth:
+        """How it is now."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Another number for every other listing."""
+        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether agents that have it may not run without it."""
+        ...
+
+    async def warm(self, timeout: float, /) -> ErrorInfo | None:
+        """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
+        ...
+
+
 ModelNext = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
 ModelCall = Callable[[RunContext, ModelRequest], AsyncIterator[ModelEvent]]
 ToolNext = Callable[[ToolCall, ToolContext], Awaitable[ToolResult]]

@@ -42,6 +42,20 @@ def planned(snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
     return plan.shaped(order.principal, order.channel, order.profile or order.principal.profile), choice
 
 
+def reachable(plan: AgentPlan) -> AgentPlan:
+    """The plan without the tools of MCP servers that are down; raises `Unavailable` when it may not run without one."""
+    down = plan.down
+    for server in down:
+        if server.required:
+            error = server.health.error
+            said = f"{error.code}: {error.message}" if error else "it has not been reached yet"
+            raise Unavailable(
+                f"agent {plan.name!r} needs MCP server {server.name!r}, which is down: {said}",
+                code="mcp_server_down", details={"retry_after": 5, "server": server.name},
+            )  # fmt: skip
+    return plan.without({each.name for each in down})
+
+
 def still_may(live: Principal | None, principal: Principal, agent: str) -> bool:
     """Whether who the live revision knows under the principal's digest may still have its runs of the agent."""
     if live is None or live.key != principal.key or not live.sees_agent(agent):

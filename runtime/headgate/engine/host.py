@@ -19,7 +19,7 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
-from headgate.engine.admission import admit, planned, still_may, withdrawn
+from headgate.engine.admission import admit, planned, reachable, still_may, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.flusher import Flusher
 from headgate.engine.leftovers import Leftovers
@@ -87,7 +87,7 @@ class Host:
         supersedes does not count."""
         superseded = session.run if session is not None else None
         self._admit(order, superseded)
-        planned(self.snapshot, order)
+        reachable(planned(self.snapshot, order)[0])
 
     def _admit(self, order: Order, superseded: Run | None = None) -> None:
         if self.draining:
@@ -99,6 +99,7 @@ class Host:
         snapshot = self.snapshot
         self._admit(order)
         plan, choice = planned(snapshot, order)
+        plan = reachable(plan)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)

@@ -20,6 +20,7 @@ from headgate.compile.specs import Gateway
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle
 from headgate.engine.host import Host
+from headgate.engine.relisting import Relisting
 from headgate.engine.restart import changed_keys, dotted, warn
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
@@ -86,6 +87,8 @@ class Reloader:
         self._keyring = Keyring(compiler, environ)
         self._booted: Gateway | None = None
         self._rejected: tuple[str, str] | None = None
+        self._compiled: Compiled | None = None
+        self.relisting = Relisting()
         self._outside: frozenset[Path] = frozenset()
 
     # -- boot -------------------------------------------------------------------------------------------------------
@@ -119,6 +122,7 @@ class Reloader:
             snapshot = await self._open(earlier, None, tested=True)
         except BuildError:
             raise BootError(findings) from None
+        self._compiled = earlier
         self._describe(snapshot)
         self._reject(compiled, findings)
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
@@ -177,7 +181,31 @@ class Reloader:
         failed = () if tested else await self._gate.findings(compiled.draft)
         if failed:
             raise BuildError(failed)
-        return await Builder(compiled, live, self._environ).build()
+        return await self._build(compiled, live)
+
+    async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
+        return await Builder(compiled, live, self._environ, self.relisting.changed).build()
+
+    async def refold(self) -> None:
+        """Makes the live revision live again with the tools that its MCP servers list now; nothing is opened for it.
+
+        Where these cannot be offered side by side, the tools of before stay, and the status says why.
+        """
+        async with self._lock:
+            live = self._live
+            if self._compiled is None or not live.outdated:
+                return
+            try:
+                snapshot = await self._build(self._compiled, live)
+            except BuildError as error:
+                first = next(each for each in error.diagnostics if each.severity == "error")
+                self.status.set("Degraded", True, "ListingRejected", f"the tools of before are offered: {first}")
+                log.warning("listing.rejected", first=str(first))
+                return
+            if self._host is not None:
+                self._host.swap(snapshot)
+            log.info("listing.applied", revision=snapshot.revision[:12], tools=len(snapshot.tools))
+            self._describe(snapshot)
 
     async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
         changed = difference(self._live.fingerprints, snapshot.fingerprints)
@@ -192,6 +220,7 @@ class Reloader:
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
+        self._compiled = compiled
         self._describe(snapshot)
         try:
             await asyncio.to_thread(bundle.keep, self._state, compiled.draft.tree)

@@ -15,18 +15,26 @@ class Revisions:
         self.live = live
         self._overdue = overdue
         self._draining: dict[Snapshot, asyncio.TimerHandle] = {}
+        self._refolded: list[Snapshot] = []
         self._closing: list[Snapshot] = []
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
         old, self.live = self.live, snapshot
-        if old is not snapshot:
-            self._retire(old, snapshot.gateway.reload.drain)
+        if old is snapshot:
+            return
+        self._refolded = [each for each in (*self._refolded, old) if each.leases > 0]
+        if old.revision != snapshot.revision:  # of the same revision runs may go on as long as it is live
+            self._hurry(snapshot.gateway.reload.drain)
+        self._retire(old)
 
-    def _retire(self, old: Snapshot, drain: float) -> None:
+    def _hurry(self, drain: float) -> None:
         self._draining = {each: timer for each, timer in self._draining.items() if each.leases > 0}
-        if old.leases > 0:
+        for old in self._refolded:
             self._draining[old] = asyncio.get_running_loop().call_later(drain, self._overdue, old)
+        self._refolded = []
+
+    def _retire(self, old: Snapshot) -> None:
         self._closing = [each for each in (*self._closing, old) if not each.gone]
         old.retire()
 

@@ -35,6 +35,7 @@ CODES: dict[str, str] = {
     "HG1204": "Objects refer to one another in a circle.",
     "HG1205": "An object is never used.",
     "HG1206": "A setting has no effect.",
+    "HG1207": "A tool that a manifest names is not among those that its MCP server lists now.",
     "HG1301": "A template is not well-formed.",
     "HG1302": "A template names a path that does not exist there.",
     "HG1303": "A JMESPath expression is not well-formed.",
@@ -45,6 +46,7 @@ CODES: dict[str, str] = {
     "HG1402": "An object is well-formed but cannot be opened.",
     "HG1403": "A change takes effect only after a restart.",
     "HG1404": "A setting is not secure.",
+    "HG1405": "The policy of the gateway does not allow an MCP server.",
     "HG1501": "An inline test failed.",
     "HG1502": "An inline test cannot be run.",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.cookiejar
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 
@@ -16,10 +16,40 @@ from headgate.net.transport import GuardedTransport, Resolve, resolve_system
 
 MAX_REDIRECTS = 5
 USER_AGENT = f"headgate/{__version__}"
+Around = Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport]
 LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 
 # What a redirect to another origin keeps. Any other header may be a credential, whatever its name is.
 _HARMLESS = ("accept", "accept-encoding", "accept-language", "connection", "host", "user-agent")
+
+
+def make_client(
+    egress: Egress,
+    *,
+    timeout: float | httpx2.Timeout = 30.0,
+    limits: httpx2.Limits = LIMITS,
+    context: ssl.SSLContext | None = None,
+    resolve: Resolve = resolve_system,
+    around: Around | None = None,
+) -> httpx2.AsyncClient:
+    """A client that has not been entered; `timeout` in seconds is for connecting and for each read and write.
+
+    TLS is verified against the system's trust store (`SSL_CERT_FILE` is honoured as OpenSSL does) unless `context`
+    says otherwise. An address that may not be dialled raises `EgressRefused`, never an error of `httpx2`. `around`
+    stands between the client and the guard.
+    """
+    transport: httpx2.AsyncBaseTransport = GuardedTransport(
+        egress, context=context or httpx2.create_ssl_context(), limits=limits, resolve=resolve
+    )
+    no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    return httpx2.AsyncClient(
+        transport=around(transport) if around is not None else transport,
+        timeout=timeout,
+        trust_env=False,
+        cookies=no_cookies,
+        headers={"User-Agent": USER_AGENT},
+        follow_redirects=False,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -31,21 +61,9 @@ async def open_client(
     context: ssl.SSLContext | None = None,
     resolve: Resolve = resolve_system,
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """The client; `timeout` in seconds is for connecting and for each read and write.
-
-    TLS is verified against the system's trust store (`SSL_CERT_FILE` is honoured as OpenSSL does) unless `context`
-    says otherwise. An address that may not be dialled raises `EgressRefused`, never an error of `httpx2`.
-    """
-    transport = GuardedTransport(egress, context=context or httpx2.create_ssl_context(), limits=limits, resolve=resolve)
-    no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    async with httpx2.AsyncClient(
-        transport=transport,
-        timeout=timeout,
-        trust_env=False,
-        cookies=no_cookies,
-        headers={"User-Agent": USER_AGENT},
-        follow_redirects=False,
-    ) as client:
+    """A client of `make_client`, open."""
+    client = make_client(egress, timeout=timeout, limits=limits, context=context, resolve=resolve)
+    async with client:
         yield client
 
 

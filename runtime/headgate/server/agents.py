@@ -12,10 +12,10 @@ from litestar.response.base import ASGIResponse
 
 from headgate.compile.plan import AgentPlan
 from headgate.core.context import Principal
-from headgate.core.ports import ToolDefinition
 from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
 from headgate.server.status import etag
+from headgate.server.tools import shown
 from headgate.server.wire import answer
 
 READERS = ("agents:read", "chat")
@@ -51,7 +51,10 @@ def _info(edge: Edge, plan: AgentPlan, principal: Principal) -> dict[str, Any]:
         "models": list(plan.models),
         "demo": plan.choice.demo,
         "tools": list(shaped.tools),
-        "tool_definitions": [_tool(tool.definition) for tool in shaped.tools.values()],
+        "tool_definitions": [shown(tool.definition) for tool in shaped.tools.values()],
+        "mcp_servers": [
+            {"name": each.name, "state": each.health.state, "required": each.required} for each in plan.servers
+        ],
         "input_schema": spec.input,
         "channels": list(spec.channels),
         "profiles": list(spec.profiles),
@@ -60,14 +63,4 @@ def _info(edge: Edge, plan: AgentPlan, principal: Principal) -> dict[str, Any]:
         "budget_usd": shaped.spec.budget_usd,
         "budget_tokens": shaped.spec.budget_tokens,
         "context_file_count": len(spec.context),
-    }
-
-
-def _tool(definition: ToolDefinition) -> dict[str, Any]:
-    return {
-        "name": definition.name,
-        "description": definition.description,
-        "kind": definition.kind,
-        "server": definition.server,
-        "input_schema": definition.input_schema,
     }

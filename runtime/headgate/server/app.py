@@ -29,6 +29,7 @@ from headgate.server import (
     runs,
     sessions,
     status,
+    tools,
     waits,
 )  # fmt: skip
 from headgate.server.door import Door, allowed_hosts, allowed_origins
@@ -48,6 +49,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     policies.policies,
     agents.list_agents,
     agents.get_agent,
+    tools.list_tools,
+    tools.get_tool,
     invoke.invoke,
     invoke.talk,
     runs.create_run,

@@ -12,6 +12,7 @@ from litestar.response.base import ASGIResponse
 
 from headgate import __version__
 from headgate.core.errors import StoreError
+from headgate.core.ports import ToolServer
 from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
 from headgate.server.wire import answer
@@ -62,6 +63,26 @@ async def _waiting(edge: Edge) -> int | None:
         return None
 
 
+def _server(server: ToolServer) -> dict[str, Any]:
+    """How an MCP server is; its error holds no secret."""
+    health = server.health
+    return {
+        "name": server.name,
+        "state": health.state,
+        "since": health.since,
+        "transport": health.transport,
+        "protocol": health.protocol,
+        "software": health.software,
+        "tools": health.tools,
+        "prompts": health.prompts,
+        "resources": health.resources,
+        "restarts": health.restarts,
+        "pid": health.pid,
+        "error": {"code": health.error.code, "message": health.error.message} if health.error else None,
+        "problems": list(health.problems),
+    }
+
+
 def _status(edge: Edge) -> dict[str, Any]:
     snapshot, status = edge.snapshot, edge.status
     errors = sum(1 for each in status.diagnostics if each.severity == "error")
@@ -80,6 +101,7 @@ def _status(edge: Edge) -> dict[str, Any]:
         "warnings": len(status.diagnostics) - errors,
         "agents": len(snapshot.agents),
         "default_agent": snapshot.default_agent,
+        "mcp_servers": [_server(server) for _, server in sorted(snapshot.servers.items())],
         "runs": len(edge.host.runs),
         "uptime_s": round(time.time() - edge.started, 3),
     }

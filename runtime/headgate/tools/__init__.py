@@ -6,7 +6,9 @@ from typing import Any
 
 from headgate.core.kind import Kind
 from headgate.core.ports import Tool
-from headgate.tools import client, command, function, http
+from headgate.tools import client, command, function, http, mcp
 
-TOOLS: dict[str, Kind[Any, Tool]] = {kind.name: kind for kind in (http.KIND, function.KIND, command.KIND, client.KIND)}
+TOOLS: dict[str, Kind[Any, Tool]] = {
+    kind.name: kind for kind in (http.KIND, function.KIND, command.KIND, client.KIND, mcp.KIND)
+}
 """Every tool kind of this build, by its name."""

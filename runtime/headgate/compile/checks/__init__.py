@@ -18,6 +18,7 @@ from headgate.compile.checks.interceptors import check_covered, check_intercepto
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
+from headgate.compile.checks.servers import check_agent_servers, check_policy, check_prefixes, check_renamed
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
@@ -46,6 +47,10 @@ CHECKS: tuple[Rule, ...] = (
     check_policies,
     check_named_policies,
     check_interceptors,
+    check_policy,
+    check_prefixes,
+    check_agent_servers,
+    check_renamed,
 )
 """Every rule. A new one is a function and its name here."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from headgate.compile.draft import AgentSource, Draft, diagnose_prompt
-from headgate.compile.naming import check_names, unknown
+from headgate.compile.naming import unknown
+from headgate.compile.offer import check_tools, servers_of
 from headgate.compile.prompt import check_prompt, circles
 from headgate.compile.specs import Agent, Profile
 from headgate.core.kind import Finding
@@ -44,12 +45,13 @@ def check_agent_tools(draft: Draft) -> Located:
     for agent in draft.agents.values():
         if agent.spec is None:
             continue
-        for finding in check_names("tool", agent.spec.tools, draft.tool_names, ("tools",)):
+        mine = servers_of(agent.spec, (each.spec for each in draft.agents.values() if each.spec), draft.served)
+        for finding in check_tools(draft, agent.spec.tools, ("tools",), among=mine):
             yield from agent.site.diagnose(finding)
         shapes: dict[str, Any] = {"channels": agent.spec.channels, "profiles": agent.spec.profiles}
         for table, entries in shapes.items():
             for name, entry in entries.items():
-                for finding in check_names("tool", entry.tools_deny, draft.tool_names, (table, name, "tools_deny")):
+                for finding in check_tools(draft, entry.tools_deny, (table, name, "tools_deny")):
                     yield from agent.site.diagnose(finding)
 
 

@@ -8,7 +8,8 @@ from headgate.compile.approvals import FREE
 from headgate.compile.checks.conditions import arguments_of, mistyped
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft
-from headgate.compile.naming import check_names, unknown
+from headgate.compile.naming import unknown
+from headgate.compile.offer import check_tools
 from headgate.compile.policies import ApprovalPolicy
 from headgate.compile.specs import Agent
 from headgate.core.kind import Finding, Key
@@ -32,7 +33,7 @@ def check_policies(draft: Draft) -> Located:
 
 
 def _tools(draft: Draft, policy: ApprovalPolicy, at: Key) -> Iterator[Finding]:
-    for finding in check_names("tool", policy.tools, draft.tool_names, (*at, "tools")):
+    for finding in check_tools(draft, policy.tools, (*at, "tools")):
         name = policy.tools[int(finding.key[-1])]
         if name in FREE:
             said = f"no policy covers {name!r}: it shows only what a call has answered already"

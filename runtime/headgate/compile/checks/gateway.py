@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Site
 from headgate.compile.naming import check_names, unknown
+from headgate.compile.offer import check_tools
 from headgate.compile.specs import Key
 from headgate.core.kind import Finding
 from headgate.core.scalars import duration_text
@@ -57,7 +58,7 @@ def check_key_names(draft: Draft) -> Located:
 def _key_names(draft: Draft, name: str, key: Key) -> Iterator[Finding]:
     at = ("auth", "keys", name)
     yield from check_names("agent", _narrowed(key.agents), draft.agent_names, (*at, "agents"))
-    yield from check_names("tool", _narrowed(key.tools), draft.tool_names, (*at, "tools"))
+    yield from check_tools(draft, _narrowed(key.tools), (*at, "tools"))
     profiles = {each for agent in draft.agents.values() for each in _profiles(agent.site)}
     unread = any(what == "agent" for what, _ in draft.broken)
     if key.profile is not None and key.profile not in profiles and not unread:

@@ -8,6 +8,7 @@ from headgate.compile.checks.conditions import arguments_of, mistyped
 from headgate.compile.decode import touches
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.naming import check_names
+from headgate.compile.offer import check_tools, may_serve
 from headgate.core.glob import matching
 from headgate.core.kind import Finding, Key
 from headgate.interceptors.common import InterceptorSpec
@@ -29,12 +30,16 @@ def check_interceptors(draft: Draft) -> Located:
 
 
 def _findings(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Finding]:
-    tools = [(key, "tool", draft.tool_names) for key in spec.naming_tools]
-    for key, noun, known in (*tools, ("agents", "agent", draft.agent_names)):
-        globs = getattr(spec, key) or ()
-        yield from check_names(noun, () if globs == ("*",) else globs, known, (*item.site.key, key))
+    for key in spec.naming_tools:
+        yield from check_tools(draft, _narrow(getattr(spec, key)), (*item.site.key, key))
+    yield from check_names("agent", _narrow(spec.agents), draft.agent_names, (*item.site.key, "agents"))
     args = None if "model" in spec.touches else arguments_of(draft, spec.tools)
     yield from mistyped(spec.when, args, (*item.site.key, "when"))
+
+
+def _narrow(globs: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The globs, but for those that cover everything anyway."""
+    return () if globs in (None, ("*",)) else globs
 
 
 def check_covered(draft: Draft) -> Located:
@@ -53,7 +58,8 @@ def _scope(item: Item) -> tuple[Key, Key]:
 
 def _idle(draft: Draft, item: Item, spec: InterceptorSpec) -> Iterator[Finding]:
     tools, agents = reach(draft, spec)
-    if not agents or not (tools or "model" in spec.touches):
+    served = "tool" in spec.touches and may_serve(draft, spec.tools, agents)
+    if not agents or not (tools or served or "model" in spec.touches):
         message = f"interceptor {item.name!r} stands around nothing: no agent that it is for has a tool that it covers"
         yield Finding(item.site.key, "HG1206", message, "correct its tools or agents, or remove it", severity="warning")
         return

@@ -26,6 +26,7 @@ def check_kinds(draft: Draft) -> Located:
         *draft.tools.values(),
         *draft.interceptors.values(),
         *draft.backends.values(),
+        *draft.servers.values(),
     ):
         if item.kind is None or item.spec is None or (item.name, item.fingerprint, packages) in draft.sound:
             continue
@@ -41,7 +42,7 @@ def _judged(draft: Draft, item: Item, finding: Finding) -> Located:
     if finding.file:
         yield Site(draft.documents[finding.file]).locate(finding)
     elif finding.code != _CANNOT_OPEN or draft.knows("functions", "packages"):
-        below = replace(finding, key=(*item.site.key, *finding.key))
+        below = replace(finding, key=item.site.below(finding.key))
         if not touches(item.site.silent, below.key):
             yield item.site.locate(below)
 

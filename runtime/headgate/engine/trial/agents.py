@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from headgate.compile.catalog import Catalog
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.fold import fold_agents
+from headgate.compile.offer import servers_of
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.trials import AgentTest
 from headgate.core.context import Principal, RunContext
@@ -18,13 +20,14 @@ from headgate.core.messages import Message, Text
 from headgate.core.ports import ModelEvent, ModelRequest, Provider, Tool
 from headgate.engine.host import Host
 from headgate.engine.run import Order
-from headgate.engine.trial.bench import Bench, is_safe
+from headgate.engine.trial.bench import Bench, StandIn, is_safe
 from headgate.engine.trial.consent import Consent
 from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.mocks import Mocks
 from headgate.engine.trial.story import Story
 from headgate.engine.trial.verdict import Failure, cannot_run
 from headgate.manifest.diagnostics import suggest
+from headgate.mcp.naming import may_name
 from headgate.providers.scripted import Scripted, ScriptedSpec
 
 TESTER = Principal(key="test", team="test", digest="", scopes=frozenset({"chat"}))
@@ -35,8 +38,21 @@ async def try_agent(bench: Bench, source: AgentSource, test: AgentTest) -> list[
     """What is wrong with one test; its keys are relative to the test."""
     names = matching(source.spec.tools, bench.draft.tools) if source.spec else []
     async with bench.all(names) as tools:
-        strangers = [_unknown(name, names) for name in test.mocks if name not in tools]
-        return strangers or await _Trial(bench, source, test, tools).failures()
+        catalog = Catalog(tools, served(bench.draft, source, test))
+        strangers = [_unknown(name, names) for name in test.mocks if name not in catalog.all]
+        return strangers or await _Trial(bench, source, test, catalog).failures()
+
+
+def served(draft: Draft, source: AgentSource, test: AgentTest) -> dict[str, dict[str, Tool]]:
+    """Stand-ins for those tools of MCP servers that the test has answers for; no server is asked what it has."""
+    agents = [each.spec for each in draft.agents.values() if each.spec is not None]
+    mine = servers_of(source.spec, agents, draft.served) if source.spec else []
+    out: dict[str, dict[str, Tool]] = {}
+    for name in test.mocks:
+        owner = next((each for each in mine if may_name(each, draft.served[each], name)), None)
+        if owner is not None and name not in draft.tools:
+            out.setdefault(owner, {})[name] = StandIn(name, owner)
+    return out
 
 
 def _unknown(name: str, names: list[str]) -> Failure:
@@ -52,12 +68,12 @@ class _Trial:
     bench: Bench
     source: AgentSource
     test: AgentTest
-    tools: Mapping[str, Tool]
+    catalog: Catalog
     prompts: list[str] = field(default_factory=list)
 
     async def failures(self) -> list[Failure]:
         """Runs the test and judges what came of it."""
-        safe = frozenset(name for name, tool in self.tools.items() if is_safe(tool))
+        safe = frozenset(name for name, tool in self.catalog.all.items() if is_safe(tool))
         mocks = Mocks(self.test.mocks, safe)
         host = Host(unkept(), self._snapshot(mocks))
         try:
@@ -92,7 +108,7 @@ class _Trial:
         scripted = Scripted(ScriptedSpec(turns=self.test.script), self.test.script)
         draft = _alone(self.bench.draft, self.source)
         providers: dict[str, Provider] = dict.fromkeys(draft.providers, scripted)
-        plan = fold_agents(draft, providers, self.tools)[self.source.name]
+        plan = fold_agents(draft, providers, self.catalog)[self.source.name]
         return replace(
             plan, choice=self._overheard(plan.choice), tools=mocks.over(plan.tools), approvals=Consent(plan.approvals)
         )

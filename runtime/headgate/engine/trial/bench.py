@@ -25,7 +25,7 @@ from headgate.tools.command.invocation import Recipe
 from headgate.tools.command.process import Receive
 from headgate.tools.command.spec import CommandSpec
 from headgate.tools.command.tool import CommandTool
-from headgate.tools.common import ToolSpec
+from headgate.tools.common import DEFAULT_TIMEOUT, ToolSpec
 from headgate.tools.function.spec import FunctionSpec
 from headgate.tools.http.spec import HttpSpec
 
@@ -122,3 +122,12 @@ class Described:
     async def call(self, _args: dict[str, Any], _ctx: ToolContext, /) -> ToolResult:
         """Refuses."""
         raise ToolError("no_answer", "the test has no answer for this tool")
+
+
+class StandIn(Described):
+    """A tool of an MCP server of which nothing but its name is known: it takes any arguments."""
+
+    def __init__(self, name: str, server: str) -> None:
+        schema = {"type": "object"}
+        self.definition = ToolDefinition(name, f"A tool of {server}.", schema, Annotations(), kind="mcp", server=server)
+        self.timeout = DEFAULT_TIMEOUT

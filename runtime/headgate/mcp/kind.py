@@ -1,0 +1,47 @@
+"""How an MCP server is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import Any
+
+import structlog
+
+from headgate.core.kind import Env, Kind
+from headgate.mcp.checks import check
+from headgate.mcp.spec import ServerSpec
+from headgate.mcp.upstream import Upstream, Wiring
+
+log = structlog.get_logger("headgate.mcp")
+
+DRIVER = "headgate.mcp.link"
+"""What speaks to servers, on the SDK; importing it takes most of a second."""
+
+
+@contextlib.asynccontextmanager
+async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
+    """The server, which is connected meanwhile: `warm` waits for that. Leaving closes the connection, and ends the
+    program and its group where it has one."""
+    driver: Any = await asyncio.to_thread(import_module, DRIVER)
+
+    def heard(line: str) -> None:
+        if line.strip():
+            log.info("mcp.stderr", server=env.name, line=env.scrub(line))
+
+    def connect(mode: str) -> Any:
+        return driver.linked(spec, env, mode=mode, heard=heard)
+
+    upstream = Upstream(env.name, spec, Wiring(connect, env.changed, env.scrub))
+    owner = asyncio.create_task(upstream.keep(), name=f"owner of MCP server {env.name}")
+    try:
+        yield upstream
+    finally:
+        owner.cancel()
+        await asyncio.wait([owner])
+
+
+KIND: Kind[ServerSpec, Upstream] = Kind("mcp", "A server whose tools agents may call.", ServerSpec, open_server, check)
+"""The registration of MCP servers."""

@@ -1,0 +1,268 @@
+"""One connection to an MCP server, on the SDK: opened, listed, called, and watched for its end and for changes.
+
+Nothing else of Headgate imports the SDK's client. This module is imported when the first server is opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import mcp_types as types
+import structlog
+from mcp.client._transport import TransportStreams
+from mcp.client.client import Client
+from mcp.client.subscriptions import SubscriptionLost
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from headgate import __version__
+from headgate.core.errors import ToolError
+from headgate.core.kind import Env
+from headgate.mcp import remote, stdio
+from headgate.mcp.asking import Asking
+from headgate.mcp.faults import EndedEarly, ServerFault, of_status
+from headgate.mcp.listing import Listing, read_tools
+from headgate.mcp.replies import answers, declining
+from headgate.mcp.spec import ServerSpec
+
+log = structlog.get_logger("headgate.mcp")
+
+PAGES = 200
+"""Pages of one listing that are read."""
+ROUNDS = 8
+"""Times that a server may ask for more input during one call."""
+_PASSED = frozenset({"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR"})
+_AGAIN = 1.0
+_SESSION_GONE = "Session terminated"
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """A live connection. `over` is set when it has ended, `stale` when what it lists may have changed."""
+
+    client: Client
+    over: asyncio.Event
+    stale: asyncio.Event
+    status: Callable[[], int | None]
+    pid: int | None = None
+
+    @property
+    def protocol(self) -> str:
+        """The protocol version that was agreed on."""
+        return self.client.protocol_version
+
+    @property
+    def software(self) -> str | None:
+        """What the server says that it is."""
+        info = self.client.server_info
+        return f"{info.name} {info.version}"[:200] if info is not None else None
+
+    async def listing(self) -> Listing:
+        """All that the server offers now, page by page."""
+        capabilities = self.client.server_capabilities
+        raw: list[Mapping[str, Any]] = []
+        if capabilities.tools is not None:
+            raw = await self._pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools")
+        tools, problems = read_tools(raw)
+        prompts: tuple[str, ...] = ()
+        resources: tuple[str, ...] = ()
+        if capabilities.prompts is not None:
+            prompts = await self._names(lambda at: self.client.list_prompts(cursor=at, cache_mode="bypass"), "prompts")
+        if capabilities.resources is not None:
+            resources = await self._names(
+                lambda at: self.client.list_resources(cursor=at, cache_mode="bypass"), "resources"
+            )
+        return Listing(tools, prompts, resources, problems)
+
+    async def _pages(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> list[Mapping[str, Any]]:
+        out: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            found = await page(cursor)
+            out += [each.model_dump(by_alias=True, mode="json", exclude_none=True) for each in getattr(found, noun)]
+            if not found.next_cursor or found.next_cursor == cursor:
+                break
+            cursor = found.next_cursor
+        return out
+
+    async def _names(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> tuple[str, ...]:
+        """What is listed besides tools; a server that fails at that still has its tools."""
+        try:
+            raw = await self._pages(page, noun)
+        except (MCPError, ValidationError) as error:
+            log.info("mcp.not_listed", what=noun, reason=str(error)[:200])
+            return ()
+        return tuple(str(each.get("uri", each.get("name"))) for each in raw)
+
+    async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult:
+        """Calls a tool, and answers what the server asks meanwhile; raises `ServerFault` and `ToolError`."""
+        sending = remote.Sending()
+        token = remote.SENDING.set(sending)
+        try:
+            return await self._rounds(name, args, asking)
+        except MCPError as error:
+            raise self._failure(error, sending) from error
+        except ValidationError as error:
+            raise ToolError("invalid_result", "the server's answer is not what the protocol says") from error
+        except RuntimeError as error:  # the SDK's word for a result that does not fit the tool's own output schema
+            raise ToolError("invalid_result", str(error)[:500]) from error
+        finally:
+            remote.SENDING.reset(token)
+
+    async def _rounds(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult:
+        given: Any = None
+        state: str | None = None
+        for _ in range(ROUNDS):
+            result = await self.client.session.call_tool(
+                name, args, progress_callback=_follow(asking), input_responses=given, request_state=state,
+                allow_input_required=True,
+            )  # fmt: skip
+            if not isinstance(result, types.InputRequiredResult):
+                return result
+            given, state = await answers(result, asking.ask), result.request_state
+        raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
+
+    def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+        if error.code == types.CONNECTION_CLOSED or not sending.left:
+            return ServerFault("the connection to the server was lost", sent=sending.left)
+        if error.message == _SESSION_GONE:
+            self.over.set()
+            return ServerFault("the server has forgotten the session", sent=False)
+        if sending.status is not None and error.code == types.INTERNAL_ERROR:
+            return of_status(sending.status)
+        if error.code == types.REQUEST_TIMEOUT:
+            return ServerFault("the server did not answer in time", code="timeout")
+        return ToolError("tool_error", f"the server refused the call: {error.message[:1000]} ({error.code})")
+
+    async def changes(self) -> None:
+        """Follows the server's change stream, where there is one, until the connection ends."""
+        while self.protocol in MODERN_PROTOCOL_VERSIONS and not self.over.is_set():
+            tools = self.client.server_capabilities.tools
+            if tools is None or not tools.list_changed:
+                return
+            try:
+                async with self.client.listen(tools_list_changed=True) as events:
+                    async for _ in events:
+                        self.stale.set()
+            except (MCPError, TimeoutError):
+                return
+            except SubscriptionLost:
+                pass
+            await asyncio.sleep(_AGAIN)
+            self.stale.set()  # nobody told what happened in between
+
+
+def _follow(asking: Asking) -> Any:
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        asking.progress(done, total, message)
+
+    return progress
+
+
+@contextlib.asynccontextmanager
+async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str], None]) -> AsyncIterator[Link]:
+    """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
+    async with contextlib.AsyncExitStack() as stack:
+        over, stale = asyncio.Event(), asyncio.Event()
+        pid, status = None, _unknown
+        if spec.kind == "stdio":
+            streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
+            pid = child.pid
+        else:
+            streams, watched = await stack.enter_async_context(remote.reached(spec, env))
+            status = lambda: watched.status  # noqa: E731
+
+        async def noticed(message: Any) -> None:
+            if isinstance(message, types.ToolListChangedNotification):
+                stale.set()
+
+        client = Client(
+            _Ready(streams, over), mode=mode, message_handler=noticed, elicitation_callback=declining, cache=None,
+            client_info=types.Implementation(name="headgate", version=__version__),
+        )  # fmt: skip
+        try:
+            await stack.enter_async_context(client)
+        except MCPError as error:
+            raise _refused(error, status()) from error
+        yield Link(client, over, stale, status, pid)
+
+
+def _unknown() -> int | None:
+    return None
+
+
+def _refused(error: MCPError, status: int | None) -> ServerFault:
+    if error.code == types.CONNECTION_CLOSED:
+        return EndedEarly("the server ended the connection while it was being set up")
+    if status is not None:
+        return of_status(status)
+    code = "timeout" if error.code == types.REQUEST_TIMEOUT else "connection_error"
+    return ServerFault(f"the server refused the connection: {error.message[:500]}", code=code)
+
+
+class _Ready:
+    """Streams that are open already, as a transport; `over` is set when there is nothing more to read."""
+
+    def __init__(self, streams: TransportStreams, over: asyncio.Event) -> None:
+        self._streams = streams
+        self._over = over
+
+    async def __aenter__(self) -> TransportStreams:
+        read, write = self._streams
+        return _Ending(read, self._over), write
+
+    async def __aexit__(self, *_exc: object) -> None:
+        return None
+
+
+class _Ending:
+    """A stream of messages that tells of its end; everything else is that of the stream."""
+
+    def __init__(self, stream: Any, over: asyncio.Event) -> None:
+        self._stream = stream
+        self._over = over
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def __aenter__(self) -> _Ending:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> Any:
+        self._over.set()
+        return await self._stream.__aexit__(*exc)
+
+    def __aiter__(self) -> _Ending:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._stream.__anext__()
+        except (StopAsyncIteration, anyio.ClosedResourceError):
+            self._over.set()
+            raise
+
+
+def program(spec: ServerSpec, env: Env, heard: Callable[[str], None]) -> stdio.Program:
+    """What is run for a server; raises `ServerFault("config_error")` when the program or the directory is missing."""
+    assert spec.command is not None
+    passed = {name: value for name, value in env.environ.items() if name in _PASSED or name.startswith("LC_")}
+    folder = (env.root / (spec.cwd or "")).resolve()
+    if not folder.is_dir():
+        raise ServerFault(f"'cwd' is no directory: {spec.cwd}", code="config_error")
+    path = passed.get("PATH", os.defpath)
+    named = spec.command if "/" not in spec.command else str(folder / Path(spec.command))
+    found = shutil.which(named, path=path)
+    if found is None:
+        raise ServerFault(f"there is no program {spec.command!r}; looked in {path}", code="config_error")
+    return stdio.Program((found, *map(str, spec.args)), str(folder), {**passed, **spec.env}, heard)

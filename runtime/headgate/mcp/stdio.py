@@ -1,0 +1,243 @@
+"""The stdio transport: a program in a process group of its own, one JSON-RPC message a line.
+
+The SDK's own transport takes a file for standard error and knows no bound for a line; this one reads what the program
+says there, tells when it has gone, and ends its whole group within a bounded time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import mcp_types as types
+from mcp.client._transport import TransportStreams
+from mcp.shared.message import SessionMessage
+
+from headgate.mcp.faults import ServerFault
+
+MAX_LINE = 16 << 20
+"""Bytes of one message; a program that writes a longer one is ended."""
+LEAVE = 1.0
+"""Seconds that the program has to end by itself once its input is closed."""
+GRACE = 1.0
+"""Seconds between SIGTERM and SIGKILL."""
+_LAST = 2.0
+_TICK = 0.01
+_QUEUE = 64
+_SAID = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is run. `heard` gets each line that it writes to standard error."""
+
+    argv: Sequence[str]
+    cwd: str
+    env: Mapping[str, str] = field(repr=False)
+    heard: Callable[[str], None] = field(repr=False, default=lambda _line: None)
+
+
+class Child(asyncio.SubprocessProtocol):
+    """The running program: complete lines of its output are queued, its end is an event."""
+
+    def __init__(self, heard: Callable[[str], None]) -> None:
+        self.pid = 0
+        self.exited = asyncio.Event()
+        self.lines: deque[bytes] = deque()
+        self.arrived = asyncio.Event()
+        self.ended = False
+        self.overflow = False
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self._heard = heard
+        self._rest = {1: bytearray(), 2: bytearray()}
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The program was started."""
+        assert isinstance(transport, asyncio.SubprocessTransport) or hasattr(transport, "get_pid")
+        self._transport = transport  # type: ignore[assignment]
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Splits what arrived into lines."""
+        rest = self._rest[fd]
+        rest += data
+        if b"\n" not in data:
+            self._bound(fd)
+            return
+        *whole, last = bytes(rest).split(b"\n")
+        self._rest[fd] = bytearray(last)
+        if fd == 2:
+            for line in whole:
+                self._heard(line[:_SAID].decode("utf-8", "replace").rstrip("\r"))
+            return
+        self.lines.extend(line for line in whole if line.strip())
+        self.arrived.set()
+        if len(self.lines) > _QUEUE:
+            self._pause()
+
+    def _bound(self, fd: int) -> None:
+        if fd == 2 and len(self._rest[2]) > _SAID:
+            self._heard(bytes(self._rest[2][:_SAID]).decode("utf-8", "replace"))
+            self._rest[2].clear()
+        elif len(self._rest[fd]) > MAX_LINE:
+            self.overflow = True
+            self._finish()
+
+    def pipe_connection_lost(self, fd: int, _exc: Exception | None) -> None:
+        """The program closed a pipe."""
+        if fd == 1:
+            self._finish()
+        elif fd == 0:
+            self.writable.set()
+
+    def process_exited(self) -> None:
+        """The program has gone; what it left in its pipes may still be read."""
+        self.exited.set()
+        asyncio.get_running_loop().call_later(_LAST / 4, self._finish)
+
+    def pause_writing(self) -> None:
+        """The program does not read as fast as it is written to."""
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """The program reads again."""
+        self.writable.set()
+
+    def _finish(self) -> None:
+        self.ended = True
+        self.arrived.set()
+
+    async def line(self) -> bytes | None:
+        """The next line of its output; None at the end."""
+        while not self.lines:
+            if self.ended:
+                return None
+            self.arrived.clear()
+            await self.arrived.wait()
+        found = self.lines.popleft()
+        if self._paused and len(self.lines) < _QUEUE // 2:
+            self._resume()
+        return found
+
+    def _pause(self) -> None:
+        pipe = self._transport.get_pipe_transport(1) if self._transport else None
+        if pipe is not None and not self._paused:
+            self._paused = True
+            pipe.pause_reading()  # type: ignore[attr-defined]
+
+    def _resume(self) -> None:
+        pipe = self._transport.get_pipe_transport(1) if self._transport else None
+        if pipe is not None:
+            self._paused = False
+            pipe.resume_reading()  # type: ignore[attr-defined]
+
+
+@contextlib.asynccontextmanager
+async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, Child]]:
+    """The streams of a running program; leaving ends it and its group, whatever happens meanwhile."""
+    loop = asyncio.get_running_loop()
+    transport, child = await loop.subprocess_exec(
+        lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
+    )  # fmt: skip
+    child.pid = transport.get_pid()
+    to_session, from_program = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    to_program, from_session = anyio.create_memory_object_stream[SessionMessage](0)
+    reader = asyncio.create_task(_read(child, to_session), name=f"read {program.argv[0]}")
+    writer = asyncio.create_task(_write(child, transport, from_session), name=f"write {program.argv[0]}")
+    try:
+        yield (from_program, to_program), child
+    finally:
+        with anyio.CancelScope(shield=True):
+            to_program.close()
+            from_program.close()
+            await _end(transport, child, writer)
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.wait([reader, writer])
+            for stream in (to_session, from_session):
+                stream.close()
+
+
+async def _read(child: Child, session: anyio.abc.ObjectSendStream[SessionMessage | Exception]) -> None:
+    async with session:
+        while (line := await child.line()) is not None:
+            try:
+                message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+            except ValueError:
+                child._heard(f"not a message: {line[:200].decode('utf-8', 'replace')}")
+                continue
+            try:
+                await session.send(SessionMessage(message))
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                return
+
+
+async def _write(
+    child: Child, transport: asyncio.SubprocessTransport, session: anyio.abc.ObjectReceiveStream[SessionMessage]
+) -> None:
+    pipe = transport.get_pipe_transport(0)
+    assert pipe is not None
+    async with session:
+        async for each in session:
+            data = each.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+            if pipe.is_closing():
+                return
+            pipe.write(data)  # type: ignore[attr-defined]
+            await child.writable.wait()
+
+
+async def _end(transport: asyncio.SubprocessTransport, child: Child, writer: asyncio.Task[None]) -> None:
+    """Closes its input, then asks its group to end, then ends it: at most four seconds in all."""
+    await asyncio.wait([writer], timeout=_LAST / 4)
+    pipe = transport.get_pipe_transport(0)
+    if pipe is not None:
+        pipe.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVE):
+            await child.exited.wait()
+    for sign, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, _LAST)):
+        if not _signal(child, sign) or await _is_gone(child, patience):
+            break
+    with contextlib.suppress(PermissionError):
+        transport.close()
+
+
+async def _is_gone(child: Child, patience: float) -> bool:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    while _signal(child, 0):
+        if loop.time() >= deadline:
+            return False
+        await asyncio.sleep(_TICK)
+    return True
+
+
+def _signal(child: Child, sign: int) -> bool:
+    """Signals the group; whether there is anybody left in it."""
+    if child.exited.is_set():
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-child.pid, os.WNOHANG)[0]:
+                pass
+    try:
+        os.killpg(child.pid, sign)
+    except ProcessLookupError:
+        return not child.exited.is_set()
+    except PermissionError:
+        return True
+    return True
+
+
+def gone(child: Child) -> ServerFault:
+    """Why the program is not spoken to any more."""
+    if child.overflow:
+        return ServerFault(f"the program wrote a message of more than {MAX_LINE >> 20} MiB")
+    return ServerFault("the program ended")
