@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import mcp_types as types
 import structlog
 from mcp.client._transport import TransportStreams
@@ -29,7 +30,7 @@ from headgate.core.errors import ToolError
 from headgate.core.kind import Env
 from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
-from headgate.mcp.faults import EndedEarly, ServerFault, of_status
+from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, of_status
 from headgate.mcp.listing import Listing, read_tools
 from headgate.mcp.replies import answers, declining
 from headgate.mcp.spec import ServerSpec
@@ -132,6 +133,8 @@ class Link:
         raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
 
     def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+        if sending.refusal is not None:
+            return fault_of(sending.refusal)
         if error.code == types.CONNECTION_CLOSED or not sending.left:
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:
@@ -169,7 +172,9 @@ def _follow(asking: Asking) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str], None]) -> AsyncIterator[Link]:
+async def linked(
+    spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str], None], auth: httpx2.Auth | None = None
+) -> AsyncIterator[Link]:
     """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
     async with contextlib.AsyncExitStack() as stack:
         over, stale = asyncio.Event(), asyncio.Event()
@@ -178,7 +183,7 @@ async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str]
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
             pid = child.pid
         else:
-            streams, watched = await stack.enter_async_context(remote.reached(spec, env))
+            streams, watched = await stack.enter_async_context(remote.reached(spec, env, auth))
             status = lambda: watched.status  # noqa: E731
 
         async def noticed(message: Any) -> None:
