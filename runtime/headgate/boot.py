@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from headgate import __version__
 from headgate.compile.checks.gateway import DEMO_KEYS, is_loopback
 from headgate.compile.compiler import Compiler
 from headgate.compile.draft import Draft
@@ -117,6 +118,8 @@ async def open_gateway(
         signing = snapshot.gateway.auth.session_secret or session_secret(state)
         edge = Edge(host, reloader, Tokens(lambda: signing), Seal(lambda: signing), keepalive)
         await _orphans(ledger, claims=guest is None)
+        await host.accounts.keep(snapshot.gateway.budgets)
+        await host.auditor.tell("gateway.started", details={"revision": snapshot.revision, "version": __version__})
         await stack.enter_async_context(Keeper(host, claims=guest is None).at_work())
         await stack.enter_async_context(reloader.relisting.at_work(reloader.refold))
         await stack.enter_async_context(_watching(reloader, watch=watch))

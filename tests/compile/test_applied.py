@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from headgate.compile import rulings
 from headgate.compile.applied import Applied, tool_chain
 from headgate.core.context import Mode, ToolContext
 from headgate.core.errors import ToolError
@@ -174,3 +175,44 @@ async def test_cancellation_reaches_the_tool(mode: Mode) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert (task.cancelled(), ended.is_set()) == (True, True)
+
+
+# -- one case for all conditions --------------------------------------------------------------------------------------
+
+SEEN = 'args.thing == "changed"'
+
+
+async def cases_of(*interceptors: Applied, given: rulings.Case) -> list[object]:
+    """How the innermost call is seen behind these, when it came in as given."""
+    seen: list[object] = []
+
+    async def innermost(_call: ToolCall, ctx: ToolContext) -> ToolResult:
+        seen.append(ctx.case)
+        return ToolResult()
+
+    chain = tool_chain(interceptors, LOOKUP, innermost, violations)
+    await chain(calling(thing="it"), replace(Listener().call(), case=given))
+    return seen
+
+
+async def test_facts_are_converted_once() -> None:
+    """All conditions, those of approvals too, are asked about the same case."""
+    given = rulings.Case(LOOKUP, {"thing": "it"}, Listener().turn())
+    assert await cases_of(applied(when="args.thing == 'no'"), applied(when="tool.read_only"), given=given) == [given]
+    assert "activation" in vars(given)
+
+
+async def test_changed_arguments_are_another_case() -> None:
+    """Whoever stands behind an interceptor that changes arguments is asked about those; who stands before it is not."""
+    given = rulings.Case(LOOKUP, {"thing": "it"}, Listener().turn())
+    inner = applied("before", name="inner", when=SEEN)
+    assert await cases_of(applied("arguments", name="outer"), inner, given=given) == []
+    assert len(await cases_of(inner, applied("arguments", name="outer"), given=given)) == 1
+    (seen,) = await cases_of(applied("arguments"), applied(when=SEEN), given=given)
+    assert seen is not given
+
+
+async def test_a_case_of_other_arguments_is_not_believed() -> None:
+    """What conditions are asked about is the call that is made."""
+    given = rulings.Case(LOOKUP, {"thing": "changed"}, Listener().turn())
+    assert len(await cases_of(applied("before", when=SEEN), given=given)) == 1

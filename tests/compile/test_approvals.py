@@ -8,6 +8,7 @@ import pytest
 
 from headgate.compile.approvals import NO_POLICIES, Approvals, Book
 from headgate.compile.policies import ApprovalPolicy
+from headgate.compile.rulings import Case
 from headgate.compile.specs import Agent, Profile
 from headgate.core.context import Principal, RunContext, SessionInfo
 from headgate.core.ports import Annotations, ToolDefinition
@@ -31,7 +32,7 @@ def approvals(agent: tuple[str, ...] = (), /, **policies: ApprovalPolicy) -> App
 
 def ruled(held: Approvals, tool: ToolDefinition = WRITE) -> tuple[str, str | None]:
     """What becomes of a call, and the name of the policy that says so."""
-    ruling = held.ruling(tool, {}, WITHIN)
+    ruling = held.ruling(Case(tool, {}, WITHIN))
     return ruling.decide, ruling.policy.name if ruling.policy else None
 
 
@@ -99,22 +100,22 @@ def test_what_a_run_has_answered_already_is_never_held() -> None:
 def test_a_policy_says_who_may_answer_and_how_long() -> None:
     """The keys of the manifest arrive in the form that the engine uses."""
     keys = {"approvers": ["ops"], "remember": "session", "timeout": "5m", "on_unknown_outcome": "tell_model"}
-    found = approvals(writes=policy("*", **keys)).ruling(WRITE, {}, WITHIN).policy
+    found = approvals(writes=policy("*", **keys)).ruling(Case(WRITE, {}, WITHIN)).policy
     assert found is not None
     assert (found.approvers, found.remember, found.timeout, found.quorum) == (("ops",), True, 300.0, 1)
     assert found.on_unknown_outcome == "tell_model"
-    plain = approvals(writes=policy("*")).ruling(WRITE, {}, WITHIN).policy
+    plain = approvals(writes=policy("*")).ruling(Case(WRITE, {}, WITHIN)).policy
     assert plain is not None
     assert (plain.approvers, plain.remember, plain.timeout, plain.on_unknown_outcome) == ((), False, 7200.0, None)
 
 
 def test_an_unknown_outcome_is_asked_about_when_the_tool_is_destructive() -> None:
     """Without a policy that says so, the annotations decide; who might have approved the call is asked."""
-    assert NO_POLICIES.unknown_outcome(WRITE, {}, WITHIN) == ("ask", None)
-    assert NO_POLICIES.unknown_outcome(READ, {}, WITHIN) == ("tell_model", None)
+    assert NO_POLICIES.unknown_outcome(Case(WRITE, {}, WITHIN)) == ("ask", None)
+    assert NO_POLICIES.unknown_outcome(Case(READ, {}, WITHIN)) == ("tell_model", None)
     held = approvals(writes=policy("*"))
-    assert held.unknown_outcome(WRITE, {}, WITHIN) == ("ask", held.ruling(WRITE, {}, WITHIN).policy)
-    assert approvals(writes=policy("*", decide="allow")).unknown_outcome(WRITE, {}, WITHIN) == ("ask", None)
+    assert held.unknown_outcome(Case(WRITE, {}, WITHIN)) == ("ask", held.ruling(Case(WRITE, {}, WITHIN)).policy)
+    assert approvals(writes=policy("*", decide="allow")).unknown_outcome(Case(WRITE, {}, WITHIN)) == ("ask", None)
 
 
 def test_the_first_policy_that_states_it_decides_about_an_unknown_outcome() -> None:
@@ -126,7 +127,7 @@ def test_the_first_policy_that_states_it_decides_about_an_unknown_outcome() -> N
         inner=policy("*", apply="named", on_unknown_outcome="ask"),
     )
     for tool in (WRITE, READ):
-        decided, by = held.unknown_outcome(tool, {}, WITHIN)
+        decided, by = held.unknown_outcome(Case(tool, {}, WITHIN))
         assert (decided, by and by.name) == ("tell_model", "recovery")
 
 

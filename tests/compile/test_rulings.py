@@ -9,7 +9,7 @@ import pytest
 
 from headgate.compile.approvals import Approvals, Book
 from headgate.compile.policies import ApprovalPolicy
-from headgate.compile.rulings import Ruling
+from headgate.compile.rulings import Case, Ruling
 from headgate.compile.specs import Agent
 from headgate.core.context import RunContext, SessionInfo
 from headgate.core.ports import Annotations, ToolDefinition
@@ -34,7 +34,7 @@ def judged(
     held: Approvals, args: dict[str, Any] | None = None, tool: ToolDefinition = PAY, within: RunContext = WITHIN
 ) -> tuple[str, str | None]:
     """What becomes of the call, and the name of the policy that says so."""
-    ruling = held.ruling(tool, args or {}, within)
+    ruling = held.ruling(Case(tool, args or {}, within))
     return ruling.decide, ruling.policy.name if ruling.policy else None
 
 
@@ -89,11 +89,11 @@ def test_a_condition_and_an_unknown_outcome() -> None:
     """Only policies that are about the call say what happens then; one that fails counts for asking."""
     says = {"decide": "allow", "on_unknown_outcome": "ask"}
     held = approvals(some=policy(when="args.amount > 100.0", **says))
-    assert held.unknown_outcome(READ, {"amount": 1.0}, WITHIN) == ("tell_model", None)
+    assert held.unknown_outcome(Case(READ, {"amount": 1.0}, WITHIN)) == ("tell_model", None)
     for args in ({"amount": 101.0}, {}):
-        assert held.unknown_outcome(READ, args, WITHIN)[0] == "ask"
+        assert held.unknown_outcome(Case(READ, args, WITHIN))[0] == "ask"
     mild = approvals(some=policy(when=FAILING, on_unknown_outcome="tell_model"))
-    assert mild.unknown_outcome(PAY, {}, WITHIN)[0] == "ask"
+    assert mild.unknown_outcome(Case(PAY, {}, WITHIN))[0] == "ask"
 
 
 # -- qualifiers ------------------------------------------------------------------------------------------------------
@@ -114,9 +114,9 @@ def test_a_qualifier() -> None:
         ({"account": 4711}, (None, False)),
         ({}, (None, False)),
     ):
-        assert qualified(held.ruling(PAY, args, WITHIN)) == expected
-    assert qualified(approvals(some=policy(remember="session")).ruling(PAY, {}, WITHIN)) == (None, True)
-    assert qualified(approvals(some=policy(qualifier="agent.name")).ruling(PAY, {}, WITHIN)) == ("helper", False)
+        assert qualified(held.ruling(Case(PAY, args, WITHIN))) == expected
+    assert qualified(approvals(some=policy(remember="session")).ruling(Case(PAY, {}, WITHIN))) == (None, True)
+    assert qualified(approvals(some=policy(qualifier="agent.name")).ruling(Case(PAY, {}, WITHIN))) == ("helper", False)
 
 
 # -- modes -----------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_a_qualifier() -> None:
 
 def watched(held: Approvals) -> list[str]:
     """The names of the policies that would have been stricter."""
-    return [each.name for each in held.ruling(PAY, {}, WITHIN).watched]
+    return [each.name for each in held.ruling(Case(PAY, {}, WITHIN)).watched]
 
 
 @pytest.mark.parametrize("mode", ["warn", "audit"])
@@ -137,4 +137,4 @@ def test_a_policy_that_does_not_count(mode: str) -> None:
     assert (judged(held), watched(held)) == (("ask", "three"), ["two"])
     assert watched(approvals(first=policy(decide="allow"), behind=refusing)) == []
     assert watched(approvals(never=policy(mode=mode, when="false"))) == []
-    assert approvals(one=policy(mode=mode, on_unknown_outcome="ask")).unknown_outcome(READ, {}, WITHIN)[1] is None
+    assert approvals(one=policy(mode=mode, on_unknown_outcome="ask")).unknown_outcome(Case(READ, {}, WITHIN))[1] is None

@@ -11,7 +11,8 @@ from headgate.core.errors import Invalid
 from headgate.core.events import ApprovalResolved, Event, ToolStarted
 from headgate.core.messages import ErrorInfo, Text, ToolCall, ToolResult
 from headgate.engine.answers import Polls, cast
-from headgate.engine.edits import args_hash, bound_hash, edited, insisted, require_fit
+from headgate.engine.arguments import args_hash
+from headgate.engine.edits import bound_hash, edited, insisted, require_fit
 from headgate.engine.turn import CallState
 from headgate.stores.waits import Vote, WaitRecord
 from headgate.testing.ledger_samples import a_wait
@@ -34,7 +35,7 @@ async def approved(house: House, args: dict[str, Any]) -> WaitRecord:
     """The question that waits, approved with these arguments."""
     (wait,) = await house.questions()
     vote = Vote(by="tester", decision="approve", at=house.now(), edited_args=args)
-    return await cast(wait, vote, Polls(house.host, house.host.ledger))
+    return await cast(wait, vote, Polls(house.host, house.host.ledger), team="ops")
 
 
 def resolved(events: list[Event]) -> ApprovalResolved:

@@ -16,7 +16,7 @@ from headgate.core.events import (
     ToolStarted,
 )
 from headgate.core.messages import ErrorInfo, ToolResult
-from headgate.engine.edits import args_hash
+from headgate.engine.arguments import args_hash
 from headgate.stores.waits import Answer, Grant, WaitRecord
 from tests import workshop
 from tests.conftest import Tree

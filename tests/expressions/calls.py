@@ -22,7 +22,7 @@ SCHEMA: dict[str, Any] = {
         "tags": {"type": "array", "items": {"type": "string"}},
         "rates": {"type": "object", "additionalProperties": {"type": "number"}},
         "customer": {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False},
-        "open": {"type": "object", "properties": {"known": {"type": "string"}}},
+        "open": {"type": "object", "properties": {"known": {"type": "string"}}, "additionalProperties": True},
         "lines": {"type": "array", "items": {"type": "object"}},
     },
     "additionalProperties": False,

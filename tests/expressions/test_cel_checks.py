@@ -93,6 +93,20 @@ def test_what_a_schema_does_not_say_is_dynamic(schema: object) -> None:
     assert Condition.parse("args.x == 1 || args.x == 'a'", scope).holds(asked({"x": "a"}))
 
 
+def test_a_schema_that_lists_properties_has_no_others() -> None:
+    """What most schemas leave unsaid is no way for a misspelt name; one that says it has more is taken at its word."""
+    listed = {"type": "object", "properties": {"account": {"type": "string"}}}
+    with pytest.raises(PydanticCustomError) as caught:
+        Condition.parse("args.acount == 'x'", Declarations(listed))
+    assert (caught.value.context or {})["hint"] == "did you mean 'args.account'?"
+    for more in (
+        {"additionalProperties": True},
+        {"anyOf": [{"required": ["account"]}]},
+        {"patternProperties": {"a": {}}},
+    ):
+        assert Condition.parse("args.acount == 'x'", Declarations({**listed, **more}))
+
+
 def test_pattern_properties_keep_a_schema_open() -> None:
     """Names that a pattern may allow are not refused."""
     scope = Declarations({"patternProperties": {"^x": {}}, "properties": {}, "additionalProperties": False})

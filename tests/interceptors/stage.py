@@ -56,7 +56,7 @@ class Ear:
     def run(self, **keys: Any) -> RunContext:
         """The context of a model turn."""
         base = RunContext("run_1", 1, "helper", SessionInfo("sess_1", "ops", "local", None))
-        return replace(base, decide=self._decide, spend=lambda usage, cost: self.spent.append((usage, cost)), **keys)
+        return replace(base, decide=self._decide, spend=lambda done: self.spent.append((done.usage, done.cost)), **keys)
 
     def tool(self, tool: ToolDefinition | None = None, **keys: Any) -> ToolContext:
         """The context of a call."""

@@ -17,6 +17,7 @@ from headgate.compile.compiler import Compiled
 from headgate.compile.keyring import compile_tree
 from headgate.core.kind import Kinds
 from headgate.interceptors import INTERCEPTORS
+from headgate.mcp.kind import KIND as SERVER
 from headgate.providers import PROVIDERS
 from headgate.secrets import SECRETS
 from headgate.tools import TOOLS
@@ -27,6 +28,7 @@ KINDS = Kinds(
     {name: TOOLS[name] for name in ("http", "function")},
     SECRETS,
     {name: INTERCEPTORS[name] for name in ("cache", "rate_limit", "redact")},
+    SERVER,
 )
 """Few kinds, so that a new one changes no golden."""
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from headgate.stores.records import Cutoffs, Progress, RunFilter, SessionFilter
+from headgate.stores.records import Progress, RunFilter, SessionFilter
+from headgate.stores.sweep import Cutoffs
 from headgate.stores.waits import WaitFilter
 from headgate.testing.ledger_samples import a_park, a_wait, an_answer, asked
 from tests.stores.life_cycle import PICK, Working

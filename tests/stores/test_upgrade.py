@@ -13,8 +13,9 @@ import pytest
 
 from headgate.core.messages import ErrorInfo, Opaque, Text, Thinking, ToolCall, ToolResult, Usage
 from headgate.stores import open_ledger
-from headgate.stores.records import Cutoffs, Lease, RunFilter, RunRequest, SessionFilter
+from headgate.stores.records import Lease, RunFilter, RunRequest, SessionFilter
 from headgate.stores.sql.schema import HEAD
+from headgate.stores.sweep import Cutoffs
 from headgate.testing.ledger_samples import LEASE, a_commit
 
 URL = "sqlite:///state.db"

@@ -9,6 +9,7 @@ import click
 
 from headgate import __version__
 from headgate.cli.approvals import approvals
+from headgate.cli.audit import audit
 from headgate.cli.chat import chat
 from headgate.cli.db import db
 from headgate.cli.explain import explain_command
@@ -17,6 +18,7 @@ from headgate.cli.run import run
 from headgate.cli.schema import schema
 from headgate.cli.serve import serve
 from headgate.cli.test import test
+from headgate.cli.usage import usage_command
 from headgate.cli.validate import validate
 from headgate.core.errors import GatewayError
 
@@ -39,6 +41,8 @@ cli.add_command(run)
 cli.add_command(chat)
 cli.add_command(approvals)
 cli.add_command(db)
+cli.add_command(audit)
+cli.add_command(usage_command)
 
 
 def main() -> None:

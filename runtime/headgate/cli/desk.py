@@ -164,7 +164,8 @@ class TreeDesk:
             by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason,
             edited_args=reply.edited_args,
         )  # fmt: skip
-        return _view(await cast(wait, vote, Polls(self._ledger, self._ledger), remember=reply.remember))
+        polls = Polls(self._ledger, self._ledger)
+        return _view(await cast(wait, vote, polls, team=principal.team, remember=reply.remember))
 
     def _schema(self, tool: str) -> Mapping[str, Any]:
         item = self._draft.tools.get(tool)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from headgate.compile import applied_calls, applied_turns
 from headgate.compile.plan import Violations
+from headgate.compile.rulings import Case
 from headgate.core.context import Action, Mode, RunContext, ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.glob import covers
 from headgate.core.messages import ToolCall, ToolResult
+from headgate.core.passage import Deferred, Pass
 from headgate.core.ports import (
     Annotations,
     Interceptor,
@@ -24,7 +24,6 @@ from headgate.core.ports import (
     ToolDefinition,
     ToolNext,
 )
-from headgate.expressions.activation import Activation, Facts
 from headgate.expressions.condition import Condition, ConditionError
 from headgate.interceptors.texts import warned
 
@@ -60,44 +59,60 @@ class Applied:
         """The call behind this interceptor; arguments that it changes are checked again."""
 
         async def call(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
-            within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
-            if not self._holds(definition, wanted.args or {}, within):
-                return await inner(wanted, ctx)
-            say = partial(self._say, within)
-            if self.mode == "enforce":
-                return await applied_calls.enforced(self.interceptor, wanted, ctx, applied_calls.Inner(
-                    wanted, inner, violations), say)  # fmt: skip
-            found, result = await applied_calls.watched(self.interceptor, wanted, ctx, within, inner, say)
-            return warned(result, f"{self.name}: {found.message}") if found and self.mode == "warn" else result
+            case, before = _case(definition, wanted, ctx), ctx.passage.before(self.name)
+            if before is not None and before.found and self.mode == "enforce":
+                before = None  # it was only watched then, and found what it refuses now
+            own = replace(ctx, case=case, resumed=before is not None, memo=dict(before.memo) if before else {})
+            holds = self._holds(case) if before is None else before.applied
+            way = applied_calls.Way(self.name, wanted, inner, violations, before.found if before else "")
+            try:
+                return await self._through(way, own) if holds else await way.unchanged(own)
+            except Deferred as waiting:
+                waiting.passes.append(Pass(self.name, holds, way.changed, way.found, own.memo))
+                raise
 
         return call
+
+    async def _through(self, way: applied_calls.Way, ctx: ToolContext) -> ToolResult:
+        within = _within(ctx)
+        say = partial(self._say, within)
+        if self.mode == "enforce":
+            return await applied_calls.enforced(self.interceptor, ctx, way, say)
+        result = await applied_calls.watched(self.interceptor, ctx, within, way, say)
+        return warned(result, f"{self.name}: {way.found}") if way.found and self.mode == "warn" else result
 
     def around_model(self, inner: ModelCall) -> ModelCall:
         """The turn behind this interceptor."""
         around = applied_turns.enforced if self.mode == "enforce" else applied_turns.watched
 
         def turn(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-            if not self._holds(_TURN, {}, ctx):
+            if not self._holds(Case(_TURN, {}, ctx)):
                 return inner(ctx, request)
             return around(self.interceptor, ctx, request, inner, partial(self._say, ctx))
 
         return turn
 
-    def _holds(self, tool: ToolDefinition, args: dict[str, Any], within: RunContext) -> bool:
+    def _holds(self, case: Case) -> bool:
         """Whether the interceptor applies; a condition that has no answer counts as one that is true."""
         if self.when is None:
             return True
-        facts = Facts(
-            tool=tool, args=args, agent=within.agent, session=within.session, now=datetime.now(UTC), turn=within.turn,
-            cost_usd=within.cost, depth=within.depth, tainted=within.tainted,
-        )  # fmt: skip
         try:
-            return self.when.holds(Activation.of(facts))
+            return self.when.holds(case.activation)
         except ConditionError:
             return True
 
     def _say(self, within: RunContext, action: Action, found: GatewayError) -> None:
         within.decide(self.name, action, found.code, found.message, mode=self.mode)
+
+
+def _within(ctx: ToolContext) -> RunContext:
+    return ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
+
+
+def _case(definition: ToolDefinition, call: ToolCall, ctx: ToolContext) -> Case:
+    """The call as conditions see it: converted once for all, until an interceptor changes the arguments."""
+    args, known = call.args or {}, ctx.case
+    return known if isinstance(known, Case) and known.about(args) else Case(definition, args, _within(ctx))
 
 
 def model_chain(applied: Sequence[Applied], model: ModelCall) -> ModelCall:

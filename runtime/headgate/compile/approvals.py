@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from headgate.compile.policies import ApprovalPolicy
 from headgate.compile.rulings import STRICTNESS, Case, Policy, Ruling, UnknownOutcome
 from headgate.compile.specs import Agent
-from headgate.core.context import RunContext
 from headgate.core.glob import covers
-from headgate.core.ports import ToolDefinition
 
 FREE = frozenset({"read_result"})
 """Built-in tools that no policy covers: they show nothing but what a call of the same run has answered."""
@@ -54,11 +51,11 @@ class Approvals:
         found = [list(_reached(layer.covering(tool))) for layer in self._layers]
         return [each for each in found if each]
 
-    def ruling(self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /) -> Ruling:
-        """What becomes of a call with these arguments: the strictest of the layers, the outer one where they agree."""
-        case, deciding, watched = Case(tool, args, within), list[Policy](), list[Policy]()
+    def ruling(self, case: Case, /) -> Ruling:
+        """What becomes of a call: the strictest of the layers, the outer one where they agree."""
+        deciding, watched = list[Policy](), list[Policy]()
         for layer in self._layers:
-            for policy in layer.covering(tool.name):
+            for policy in layer.covering(case.tool.name):
                 if not policy.holds(case):
                     continue
                 if policy.mode == "enforce":
@@ -67,23 +64,20 @@ class Approvals:
                 watched.append(policy)
         return _ruled(strictest(deciding), watched, case)
 
-    def unknown_outcome(
-        self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /
-    ) -> tuple[UnknownOutcome, Policy | None]:
+    def unknown_outcome(self, case: Case, /) -> tuple[UnknownOutcome, Policy | None]:
         """What to do about a call of which nobody knows whether it was made, and the policy whose approvers may answer.
 
         The first policy that states it decides; a condition without an answer counts for asking. Where none does, a
         person is asked about destructive tools: one who might have approved the call, if it needed that.
         """
-        case = Case(tool, args, within)
         for layer in self._layers:
-            for policy in layer.covering(tool.name):
+            for policy in layer.covering(case.tool.name):
                 how = policy.on_unknown_outcome if policy.mode == "enforce" else None
                 if how is not None and policy.holds(case, failed=how == "ask"):
                     return how, policy
-        if not tool.annotations.destructive:
+        if not case.tool.annotations.destructive:
             return "tell_model", None
-        ruling = self.ruling(tool, args, within)
+        ruling = self.ruling(case)
         return "ask", ruling.policy if ruling.decide == "ask" else None
 
 

@@ -25,7 +25,7 @@ def candidates(
         if (target.provider, model) in out:
             continue
         spec = draft.providers[target.provider].spec
-        out[target.provider, model] = Candidate(provider, model, spec.retry, spec.turn_timeout)
+        out[target.provider, model] = Candidate(provider, model, spec.retry, spec.turn_timeout, target.provider)
         queue[:0] = [find_model(name, draft) or ModelTarget(name, "auto") for name in spec.fallback]
     return [(name, candidate) for (name, _), candidate in out.items()]
 

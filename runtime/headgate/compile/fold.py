@@ -24,6 +24,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.glob import is_glob, matching
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
+from headgate.core.passage import Deferred
 from headgate.core.ports import ClientTool, Provider, Tool, ToolNext, ToolServer
 from headgate.providers.attempts import Attempts
 
@@ -49,14 +50,19 @@ def fold_agents(
 
 def bind(tool: Tool) -> BoundTool:
     """A tool with its argument check, without interceptors."""
-    definition = tool.definition
-    return BoundTool(
-        definition,
-        violations_of(definition.input_schema, foreign=definition.kind == "mcp"),
-        _call(tool),
-        tool.timeout,
-        tool.receive if isinstance(tool, ClientTool) else None,
-    )
+    definition, timeout = tool.definition, tool.timeout
+    violations = violations_of(definition.input_schema, foreign=definition.kind == "mcp")
+    if isinstance(tool, ClientTool):
+        return BoundTool(definition, violations, _deferred, timeout, tool.receive)
+    return BoundTool(definition, violations, _call(tool), timeout)
+
+
+async def _deferred(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
+    """What the caller's front end has answered, or the signal that it has to be asked."""
+    answer = ctx.passage.take()
+    if answer is None:
+        raise Deferred(wanted)
+    return answer
 
 
 def _call(tool: Tool) -> ToolNext:

@@ -13,7 +13,7 @@ from headgate.compile.naming import unknown
 from headgate.compile.specs import Agent
 from headgate.core.glob import is_glob, matching
 from headgate.core.kind import Finding, Key
-from headgate.mcp.naming import is_about, may_name
+from headgate.mcp.naming import is_about, lead, may_name
 from headgate.mcp.spec import ServerSpec
 
 
@@ -58,9 +58,10 @@ def check_tools(
     `among` are the servers whose tools may be meant; all of them if it is None.
     """
     served = {name: spec for name, spec in draft.served.items() if among is None or name in among}
-    unread = any(item.spec is None for item in draft.servers.values())
+    # One that could not be read has been reported: its tools are not blamed a second time.
+    served |= {name: ServerSpec() for name, item in draft.servers.items() if item.spec is None}
     for index, pattern in enumerate(patterns):
-        if matching([pattern], draft.tool_names) or unread:
+        if matching([pattern], draft.tool_names):
             continue
         if any(may_name(name, spec, pattern) for name, spec in served.items()):
             continue
@@ -80,6 +81,10 @@ def _unknown(draft: Draft, name: str, key: Key, among: Collection[str] | None) -
     if owner is not None:
         message = f"MCP server {owner!r} does not offer {tool!r}: its allow and deny leave it out"
         return Finding(key, "HG1201", message, f"correct the name, or allow it in [mcp.servers.{owner}]")
+    if separator and start in draft.served:
+        own = lead(start, draft.served[start])
+        said = f"begin with {own!r}" if own else "are called as the server calls them"
+        return Finding(key, "HG1201", f"the tools of MCP server {start!r} {said}", f"write {own + tool!r}")
     if separator and start in draft.servers:
         return Finding(key, "HG1201", f"MCP server {start!r} is not in use", "enable it, or remove the name")
     return unknown("tool", name, draft.tool_names, key)

@@ -26,8 +26,9 @@ Violations = Callable[[dict[str, Any]], list[str]]
 class BoundTool:
     """A tool as one snapshot offers it: its definition, its argument check, and its folded call.
 
-    A tool that the caller's front end executes has `receive`, which makes a result of what that posts, and is not
-    called; `timeout` is then how long the front end has.
+    A tool that the caller's front end executes has `receive`, which makes a result of what that posts. Its `call`
+    raises `Deferred` until the context's `passage` has that result; `timeout` is how long the front end has, and how
+    long each of the two ways through the interceptors may take.
     """
 
     definition: ToolDefinition

@@ -30,14 +30,12 @@ class Planned:
 
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
-    ("retention", "audit"): "the audit log",
     ("mcp", "serve"): "the MCP server side",
     ("mcp", "servers", "*", "pin"): "pins",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",
     ("code",): "code execution",
-    ("budgets",): "budgets across runs",
     ("source",): "GitOps sources",
     ("events",): "event webhooks",
     ("server", "compat"): "the seed-003 API",

@@ -28,6 +28,10 @@ class Case:
         self._args = args
         self._within = within
 
+    def about(self, args: Mapping[str, Any]) -> bool:
+        """Whether these are the arguments of the call."""
+        return args is self._args or args == self._args
+
     @cached_property
     def activation(self) -> Activation:
         """The facts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.compile.specs import HOST, ORIGIN, URL
+from headgate.compile.serving import HOST, ORIGIN, URL
 from headgate.core.scalars import DURATION, NAME, NAME_HINT, PATIENCE, SIZE
 
 _FORMS = {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
-from headgate.core.messages import Usage
+from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
-    from headgate.core.ports import ToolDefinition
+    from headgate.core.ports import ToolDefinition, TurnDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mo
 
 
 class Spend(Protocol):
-    """How an interceptor that asks a model itself has the run pay for it; `cost` is in USD, None when not known."""
+    """How an interceptor that asks a model itself has the run pay for the turn."""
 
-    def __call__(self, usage: Usage, cost: float | None, /) -> None: ...
+    def __call__(self, done: TurnDone, /) -> None: ...
 
 
-def unpaid(_usage: Usage, _cost: float | None, /) -> None:
+def unpaid(_done: TurnDone, /) -> None:
     """Nobody pays."""
 
 
@@ -138,6 +138,11 @@ class ToolContext:
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
     `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
+
+    The call of a tool that others execute passes its interceptors twice (`passage`). `resumed` says to one of them that
+    it has done its part before the call already: what it charged or judged then counts, and only the result is left.
+    `memo` is its own, and on the second way it finds there what it left on the first. `case` is the call as conditions
+    see it, shared by all that see the same.
     """
 
     run: str
@@ -153,4 +158,8 @@ class ToolContext:
     within: RunContext | None = None
     tool: ToolDefinition | None = None
     mark: Mark = unmarked
+    passage: Passage = field(default_factory=Passage)
+    resumed: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)
+    case: object = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)

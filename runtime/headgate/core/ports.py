@@ -87,7 +87,7 @@ class TurnDone(msgspec.Struct, frozen=True):
 
     `cut` is true when the provider stopped in the middle of a tool call, whose arguments cannot be trusted then.
     `cost` is in USD, None when the model has no known price. `replaced` says that an interceptor speaks in the
-    model's place.
+    model's place. `provider` is the one of the manifest that made the turn, which it need not know itself.
     """
 
     message: Message
@@ -97,6 +97,7 @@ class TurnDone(msgspec.Struct, frozen=True):
     cost: float | None = None
     cut: bool = False
     replaced: bool = False
+    provider: str = ""
 
 
 ModelEvent = TextChunk | ThinkingChunk | Restarted | TurnDone
@@ -144,7 +145,7 @@ class Tool(Protocol):
 
 @runtime_checkable
 class ClientTool(Tool, Protocol):
-    """A tool that the caller's front end executes: the call waits for what that posts, and `call` is never made.
+    """A tool that the caller's front end executes: what it posts is the result of the call, and `call` is never made.
 
     `timeout` is how long the front end has.
     """

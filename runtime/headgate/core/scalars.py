@@ -24,8 +24,10 @@ SIZE = r"^\d+(B|KiB|MiB|GiB)?$"
 """The patterns of durations and sizes in JSON Schema."""
 PATIENCE = rf"^(?!0+(\.0+)?[a-z]){DURATION[1:]}"
 """The pattern of durations that are not zero."""
-DURATIONS = (DURATION, PATIENCE)
-"""Both patterns of durations."""
+WINDOW = rf"^calendar_(day|month)$|{PATIENCE}"
+"""The pattern of those that may also be a day or month of the calendar."""
+DURATIONS = (DURATION, PATIENCE, WINDOW)
+"""All patterns of durations."""
 
 RATE = r"^[1-9]\d{0,8}/(s|min|h|d)$"
 """The pattern of rates in JSON Schema."""

@@ -26,8 +26,9 @@ def admit(snapshot: Snapshot, order: Order, running: Collection[Run]) -> None:
         )
 
 
-def planned(snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
-    """The plan as this order gets it, and the model; raises `RequestError`."""
+def planned(snapshot: Snapshot, order: Order, *, reached: bool = False) -> tuple[AgentPlan, ModelChoice]:
+    """The plan as this order gets it, and the model; raises `RequestError`. With `reached` it has no tools of MCP
+    servers that are down now: a run that begins does not count on them."""
     plan = snapshot.agents.get(order.agent)
     if plan is None or not order.principal.sees_agent(order.agent):
         raise NotFound(f"there is no agent {order.agent!r}", code="agent_not_found")
@@ -39,7 +40,8 @@ def planned(snapshot: Snapshot, order: Order) -> tuple[AgentPlan, ModelChoice]:
     choice = plan.models.get(order.model) if order.model is not None else plan.choice
     if choice is None:
         raise Invalid(f"Invalid model: {order.model}", code="invalid_model")
-    return plan.shaped(order.principal, order.channel, order.profile or order.principal.profile), choice
+    plan = plan.shaped(order.principal, order.channel, order.profile or order.principal.profile)
+    return reachable(plan) if reached else plan, choice
 
 
 def reachable(plan: AgentPlan) -> AgentPlan:

@@ -13,6 +13,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Forbidden, Gone, Invalid
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.engine.witness import answered, voted
 from headgate.stores.port import WaitLedger
 from headgate.stores.waits import Answer, Decision, Grant, Vote, WaitRecord
 
@@ -54,9 +55,9 @@ def require_approver(principal: Principal, wait: WaitRecord) -> None:
         raise Forbidden(f"only {names} may answer this; key {principal.key!r} may not", code="not_an_approver")
 
 
-def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False) -> Answer:
-    """The answer that a vote comes to: one more of those that are needed, or the last; it is remembered for the session
-    only where the policy has it so.
+def decided(wait: WaitRecord, vote: Vote, *, team: str, remember: bool = False) -> Answer:
+    """The answer that a vote of somebody of the team comes to: one more of those that are needed, or the last; it is
+    remembered for the session only where the policy has it so.
 
     Raises `Invalid` when the decision does not fit the question, `Conflict` as `require_pending` does, and when the key
     has approved before (`already_voted`).
@@ -70,7 +71,10 @@ def decided(wait: WaitRecord, vote: Vote, *, remember: bool = False) -> Answer:
     state = _state(wait, vote)
     grant = _grant(wait, vote) if remember and wait.may_remember and state == "approved" else None
     votes = (*wait.votes, vote)
-    return Answer(wait_id=wait.id, state=state, at=vote.at, votes=votes, grant=grant, revision=wait.revision)
+    return Answer(
+        wait_id=wait.id, state=state, at=vote.at, votes=votes, grant=grant, revision=wait.revision,
+        audit=(voted(wait, vote, team, state, remembered=grant is not None),),
+    )  # fmt: skip
 
 
 def _state(wait: WaitRecord, vote: Vote) -> WaitState:
@@ -94,12 +98,13 @@ def _require_editable(wait: WaitRecord, vote: Vote, *, remember: bool) -> None:
         raise Invalid("an approval of edited arguments is for this call alone", code="not_rememberable")
 
 
-def delivered(wait: WaitRecord, result: ToolResult, at: float) -> Answer:
-    """The answer that the result of a client tool is; raises as `decided` does."""
+def delivered(wait: WaitRecord, result: ToolResult, at: float, by: Principal) -> Answer:
+    """The answer that the result of a client tool is, as somebody gives it; raises as `decided` does."""
     if wait.kind != "client_tool":
         raise Invalid(f"a question of the kind {wait.kind!r} takes no result")
     require_pending(wait, at)
-    return Answer(wait_id=wait.id, state="answered", at=at, result=result)
+    told = answered(wait, (by.key, by.team), result.status, at)
+    return Answer(wait_id=wait.id, state="answered", at=at, result=result, audit=(told,))
 
 
 def require_pending(wait: WaitRecord, at: float) -> None:
@@ -118,13 +123,14 @@ async def give(answer: Answer, wait: WaitRecord, to: Answerable) -> WaitRecord:
     return settled
 
 
-async def cast(wait: WaitRecord, vote: Vote, at: Polls, *, remember: bool = False) -> WaitRecord:
-    """Adds the vote to the question, which was read a moment ago; what became of it. Raises as `decided` does.
+async def cast(wait: WaitRecord, vote: Vote, at: Polls, *, team: str, remember: bool = False) -> WaitRecord:
+    """Adds the vote of somebody of the team to the question, which was read a moment ago, and returns what became
+    of it; raises as `decided` does.
 
     Of votes that come at once the ledger takes one: the others are added to what that has made of the question.
     """
     while True:
-        done = await at.to.answer(decided(wait, vote, remember=remember))
+        done = await at.to.answer(decided(wait, vote, team=team, remember=remember))
         if done is not None:
             return done
         now = await at.ledger.wait(wait.id)

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,10 +20,12 @@ from msgspec.structs import replace
 
 from headgate.compile.fold import bind
 from headgate.compile.plan import AgentPlan, BoundTool
+from headgate.compile.rulings import Case
 from headgate.core.context import Action, Mode, RunContext, SessionInfo, ToolContext
 from headgate.core.errors import GatewayError
 from headgate.core.events import Custom, Event, PolicyDecided, ToolOutput
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult, failed
+from headgate.core.passage import Deferred, Passage
 from headgate.core.ports import ToolDefinition
 from headgate.engine import read_result
 from headgate.engine.decisions import Decisions
@@ -93,22 +96,23 @@ class Dispatch:
             if state.begun is not None:  # it was made once: it is not refused any more, and nobody can be asked
                 refused = unknown(call)
             return clean(refused or failed("unknown_tool", "no such tool"), self.scrub, self.output_limit)
-        asked = await self._asked(call, tool, state)
-        if isinstance(asked, WaitRecord):
-            return asked
-        result = remarked(asked or await self._made(tool, call, state), state)
-        return await self._fitted(call, wash(result, self.scrub, self.output_limit))
-
-    async def _asked(self, call: ToolCall, tool: BoundTool, state: CallState) -> ToolResult | WaitRecord | None:
-        """What others say to the call before it is made; None: make it, the intent is kept."""
         within = self.within(state.step, call)
+        attempt = _Attempt(call, tool, state, within, Case(tool.definition, call.args or {}, within))
+        result = await self._asked(attempt) or await self._made(attempt)
+        if isinstance(result, WaitRecord):
+            return result
+        return await self._fitted(call, wash(remarked(result, state), self.scrub, self.output_limit))
+
+    async def _asked(self, attempt: _Attempt) -> ToolResult | WaitRecord | None:
+        """What others say to the call before it is made; None: make it, the intent is kept."""
+        call, state, case = attempt.call, attempt.state, attempt.case
         if state.begun is None:
-            found = await self.questions.permission(call, tool, state, within)
-            found = found or await self.questions.front_end(call, tool, state)
+            found = await self.questions.permission(call, state, case, attempt.within)
         else:  # it was allowed before it was begun
-            found = await self.questions.outcome(call, tool, state, within)
-        marks = tool.definition.annotations
-        if found is None and not (marks.read_only or marks.idempotent):
+            found = await self.questions.outcome(call, state, case)
+        marks = attempt.tool.definition.annotations
+        # That a front end is asked is kept with the question.
+        if found is None and attempt.tool.receive is None and not (marks.read_only or marks.idempotent):
             await self.questions.intend(call, state)
         return found
 
@@ -137,19 +141,29 @@ class Dispatch:
         reason = self.withdrawn(call.name)
         return failed("withdrawn", reason, status="denied") if reason else None
 
-    async def _made(self, tool: BoundTool, call: ToolCall, state: CallState) -> ToolResult:
-        """The result with what interceptors marked it with; a failed one is marked too."""
-        voice = _Voice(self.recorder, call, state.step, self.scrub)
-        result = await self._run(tool, call, state, voice)
+    async def _made(self, attempt: _Attempt) -> ToolResult | WaitRecord:
+        """The result with what interceptors marked it with; a failed one is marked too. What the caller's front end
+        executes passes them twice, and waits in between."""
+        passage = self.questions.passage(attempt.call, attempt.tool, attempt.state)
+        if isinstance(passage, WaitRecord):
+            return passage
+        voice = _Voice(self.recorder, attempt.call, attempt.state.step, self.scrub)
+        voice.marks.update(passage.marks)
+        try:
+            result = await self._run(attempt, passage, voice)
+        except Deferred as deferred:
+            deferred.marks = voice.marks
+            return await self.questions.front_end(deferred, attempt.tool, attempt.state)
         return replace(result, meta={**result.meta, **voice.marks}) if voice.marks else result
 
-    async def _run(self, tool: BoundTool, call: ToolCall, state: CallState, voice: _Voice) -> ToolResult:
+    async def _run(self, attempt: _Attempt, passage: Passage, voice: _Voice) -> ToolResult:
         """Supervised boundary: a tool's unexpected failure becomes a result, and its traceback goes to the log."""
+        tool, call = attempt.tool, attempt.call
         deadline = asyncio.get_running_loop().time() + tool.timeout
         clock = asyncio.timeout_at(deadline)
         try:
             async with clock:
-                return await tool.call(call, self._context(tool, call, state, deadline, voice))
+                return await tool.call(call, self._context(attempt, deadline, passage, voice))
         except TimeoutError:
             if not clock.expired():
                 return failed("tool_error", f"{call.name} failed with TimeoutError")
@@ -165,19 +179,19 @@ class Dispatch:
 
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""
-        turn, verdicts = self.recorder.turns + (call is None), _Verdicts(self.recorder, self.decisions, step, call)
+        tally, verdicts = self.recorder.tally, _Verdicts(self.recorder, self.decisions, step, call)
         return RunContext(
-            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session, turn=turn,
-            cost=self.recorder.cost, tainted=bool(self.taint), decide=verdicts, spend=self.recorder.spend,
+            run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session,
+            turn=tally.turns + (call is None), cost=tally.cost, tainted=bool(self.taint), decide=verdicts,
+            spend=partial(tally.spend, step=step),
         )  # fmt: skip
 
-    def _context(
-        self, tool: BoundTool, call: ToolCall, state: CallState, deadline: float, voice: _Voice
-    ) -> ToolContext:
+    def _context(self, attempt: _Attempt, deadline: float, passage: Passage, voice: _Voice) -> ToolContext:
+        state = attempt.state
         return ToolContext(
             run=self.recorder.run_id,
             step=state.step,
-            call_id=call.id,
+            call_id=attempt.call.id,
             agent=self.plan.name,
             session=self.session,
             deadline=deadline,
@@ -185,15 +199,29 @@ class Dispatch:
             output=voice.output,
             idempotency_key=f"{self.recorder.run_id}:{state.step}",
             attempt=state.attempt,
-            within=self.within(state.step, call),
-            tool=tool.definition,
+            within=attempt.within,
+            tool=attempt.tool.definition,
             mark=voice.marks.__setitem__,
+            passage=passage,
+            case=attempt.case,
         )
 
 
 @dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One call on its way to its tool; `case` is how policies and interceptors see it."""
+
+    call: ToolCall
+    tool: BoundTool
+    state: CallState
+    within: RunContext
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
 class _Verdicts:
-    """Counts and tells what interceptors decide; what is only counted is told to nobody who follows the run."""
+    """Counts what interceptors decide, has the audit log tell it, and tells it; what is only counted is told to nobody
+    who follows the run."""
 
     recorder: Recorder
     decisions: Decisions
@@ -202,12 +230,14 @@ class _Verdicts:
 
     def __call__(self, policy: str, action: Action, code: str, message: str, /, *, mode: Mode) -> None:
         self.decisions.count(policy, action, mode)
+        recorder = self.recorder
+        recorder.note(recorder.witness.judged(self.call, policy, action, code, mode, recorder.now()))
         if mode != "audit":
             call_id, name = (self.call.id, self.call.name) if self.call else ("", "")
             event = PolicyDecided(
                 policy=policy, action=action, code=code, message=message, mode=mode, call_id=call_id, name=name
             )
-            self.recorder.emit(event, self.step)
+            recorder.emit(event, self.step)
 
 
 class _Voice:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from headgate.core.errors import Invalid, PolicyRefused
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
+from headgate.engine.arguments import args_hash
 from headgate.engine.turn import CallState
 from headgate.stores.waits import WaitRecord
 
@@ -20,11 +20,6 @@ EDITED = "arguments_edited"
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 _SHOWN = 20
 _LONGEST = 300
-
-
-def args_hash(args: Mapping[str, Any] | None) -> str:
-    """The SHA-256 of the arguments, whatever the order of their keys."""
-    return sha256(_canonical(args or {})).hexdigest()
 
 
 def require_fit(args: Mapping[str, Any], schema: Mapping[str, Any], tool: str) -> None:

@@ -19,8 +19,10 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
-from headgate.engine.admission import admit, planned, reachable, still_may, withdrawn
+from headgate.engine.accounts import Accounts
+from headgate.engine.admission import admit, planned, still_may, withdrawn
 from headgate.engine.audience import Audience
+from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
 from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
@@ -34,6 +36,7 @@ from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
+from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
 from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
 from headgate.stores.waits import Answer, WaitRecord
@@ -56,6 +59,7 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
+        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
@@ -80,26 +84,24 @@ class Host:
             return self.guest
         return self.snapshot.principals.get(digest)
 
-    # -- new runs ----------------------------------------------------------------------------------------------------
-
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
         superseded = session.run if session is not None else None
-        self._admit(order, superseded)
-        reachable(planned(self.snapshot, order)[0])
+        self._admit(order, session, superseded)
+        planned(self.snapshot, order, reached=True)
 
-    def _admit(self, order: Order, superseded: Run | None = None) -> None:
+    def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
+        self.accounts.of(order.principal, session.id if session else "").require()
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
         snapshot = self.snapshot
-        self._admit(order)
-        plan, choice = planned(snapshot, order)
-        plan = reachable(plan)
+        self._admit(order, session)
+        plan, choice = planned(snapshot, order, reached=True)
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
@@ -139,11 +141,11 @@ class Host:
                 slot.free()
         return subscription, run
 
-    # -- the task of a run -------------------------------------------------------------------------------------------
-
     def recorder(self, run: Run) -> Recorder:
         """Who writes for the run."""
-        return Recorder(self.ledger, Teller(run.id, run.log, run.fence, self.flusher), run.progress, run.steps)
+        teller = Teller(run.id, run.log, run.fence, self.flusher)
+        account = self.accounts.of(run.order.principal, run.session_id)
+        return Recorder(self.ledger, teller, run.progress, run.steps, _witness(run), account)
 
     def start(self, run: Run, recorder: Recorder, start: Start) -> None:
         """Gives a run that is held its task."""
@@ -231,8 +233,6 @@ class Host:
             return None
         return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
 
-    # -- the end -----------------------------------------------------------------------------------------------------
-
     async def stop(self, grace: float) -> None:
         """Takes no new run, lets steps that are going on end within `grace` seconds, and leaves the rest for later."""
         self.draining = True
@@ -250,7 +250,8 @@ class Host:
 async def end(host: Host, record: RunRecord, ending: Ending) -> None:
     """Ends a run that this process has claimed and that has no task."""
     teller = Teller(record.id, host.logs.claimed(record), record.fence, host.flusher)
-    await Recorder(host.ledger, teller, progress_of(record)).cancel(ending.reason, ending.outcome)
+    ended = Recorder(host.ledger, teller, progress_of(record), witness=Witness.of(record))
+    await ended.cancel(ending.reason, ending.outcome)
 
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
@@ -269,6 +270,11 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
             await asyncio.wait([run.task])
         conversation = await host.ledger.conversation(session.id)
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
+
+
+def _witness(run: Run) -> Witness:
+    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
+    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
 
 
 def new_run(run: Run, transcript: Transcript) -> NewRun:

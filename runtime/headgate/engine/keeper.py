@@ -13,7 +13,7 @@ import structlog
 from headgate.core.errors import StoreError
 from headgate.engine.adoption import adopt
 from headgate.engine.host import Host
-from headgate.stores.records import Cutoffs
+from headgate.stores.sweep import Cutoffs
 
 log = structlog.get_logger("headgate.keeper")
 
@@ -72,6 +72,7 @@ class Keeper:
             await self._ledger.renew(self._host.lease)
         if self._host.draining:
             return self._host.lease.seconds / 3
+        await self._host.accounts.keep(self._host.snapshot.gateway.budgets)
         await self._expire()
         await self._claim()
         await self._sweep()
@@ -107,8 +108,14 @@ class Keeper:
         if now < self._next_sweep:
             return
         kept = self._host.snapshot.gateway.retention
-        cutoffs = Cutoffs(events=now - kept.events, runs=now - kept.runs, sessions=now - kept.sessions)
+        cutoffs = Cutoffs(
+            events=now - kept.events, runs=now - kept.runs, sessions=now - kept.sessions, audit=now - kept.audit,
+            usage=now - kept.usage,
+        )  # fmt: skip
         swept = await self._ledger.sweep(cutoffs, _ROWS)
         self._next_sweep = now + (1.0 if swept.more else SWEEP)
-        if swept.events or swept.runs or swept.steps or swept.sessions:
-            log.info("ledger.swept", events=swept.events, runs=swept.runs, steps=swept.steps, sessions=swept.sessions)
+        if swept.events or swept.runs or swept.steps or swept.sessions or swept.audit or swept.usage:
+            log.info(
+                "ledger.swept", events=swept.events, runs=swept.runs, steps=swept.steps, sessions=swept.sessions,
+                audit=swept.audit, usage=swept.usage,
+            )  # fmt: skip

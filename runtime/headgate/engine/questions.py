@@ -14,15 +14,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from headgate.compile.plan import AgentPlan, BoundTool
-from headgate.compile.rulings import Policy, Ruling
+from headgate.compile.rulings import Case, Policy, Ruling
 from headgate.core.context import RunContext, SessionInfo
 from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, InputRequested, WaitKind
 from headgate.core.messages import ToolCall, ToolResult, failed
-from headgate.engine.edits import args_hash, bound_hash, edit_of
+from headgate.core.passage import Deferred, Passage, Trail
+from headgate.core.ports import ToolDefinition
+from headgate.engine.arguments import args_hash
+from headgate.engine.edits import bound_hash, edit_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.remarks import watch
 from headgate.engine.taint import Taint
 from headgate.engine.turn import CallState
+from headgate.engine.witness import answered
 from headgate.stores.port import Ledger
 from headgate.stores.records import Intent
 from headgate.stores.told import Told
@@ -44,46 +48,62 @@ class Questions:
     taint: Taint = field(default_factory=Taint)
 
     async def permission(
-        self, call: ToolCall, tool: BoundTool, state: CallState, within: RunContext
+        self, call: ToolCall, state: CallState, case: Case, within: RunContext
     ) -> WaitRecord | ToolResult | None:
         """Whether the policies allow the call; the stricter of what they say now and said before counts."""
-        ruling = self.plan.approvals.ruling(tool.definition, call.args or {}, within)
+        ruling = self.plan.approvals.ruling(case)
         watch(ruling, call, state, within)
         asked = state.waits.get("approval")
         if ruling.decide == "deny":
             if asked is not None and asked.state == "pending":
-                await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=self.recorder.now()))
+                now = self.recorder.now()
+                told = answered(asked, ("", ""), "cancelled", now, reason=f"policy {_name(ruling)!r} denies it now")
+                await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=now, audit=(told,)))
                 self._resolved(replace(asked, state="cancelled"), state, call)
+            self._ruled(call, ruling, "deny")
             return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
         if asked is not None:
             return self._settled(asked, state, call)
         policy = ruling.policy
-        if ruling.decide == "allow" or policy is None or await self._granted(call, policy, ruling.qualifier):
+        if ruling.decide == "allow" or policy is None:
+            self._ruled(call, ruling, "allow")
             return None
-        return await self._ask(call, tool, state, policy, ruling.qualifier)
+        if await self._granted(call, policy, ruling.qualifier):
+            self._ruled(call, ruling, "allow", remembered=True)
+            return None
+        return await self._ask(call, case.tool, state, policy, ruling.qualifier)
 
-    async def front_end(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | ToolResult | None:
-        """The result of a tool that the caller's front end executes; None for every other tool."""
-        if tool.receive is None:
-            return None
+    def _ruled(self, call: ToolCall, ruling: Ruling, decision: str, *, remembered: bool = False) -> None:
+        """Has the audit log tell what a policy decided, with the call's next transaction."""
+        if ruling.policy is not None:
+            recorder = self.recorder
+            name, at = ruling.policy.name, recorder.now()
+            recorder.note(recorder.witness.ruled(call, name, decision, at, remembered=remembered))
+
+    def passage(self, call: ToolCall, tool: BoundTool, state: CallState) -> WaitRecord | Passage:
+        """How far the call has come: with the answer of the caller's front end, if that was asked for it; or its
+        question, while that is pending."""
         asked = state.waits.get("client_tool")
-        if asked is None:
-            return await self._request("client_tool", call, state, tool.timeout)
+        if tool.receive is None or asked is None:
+            return Passage()
         if asked.state == "pending":
             return asked
+        answer = failed("tool_timeout", f"{call.name} was not answered in time", status="expired")
         if asked.state == "answered" and asked.result is not None:
-            return asked.result if asked.result.error else tool.receive(asked.result.structured)
-        return failed("tool_timeout", f"{call.name} was not answered in time", status="expired")
+            answer = asked.result if asked.result.error else tool.receive(asked.result.structured)
+        return Passage(asked.trail, answer)
 
-    async def outcome(
-        self, call: ToolCall, tool: BoundTool, state: CallState, within: RunContext
-    ) -> WaitRecord | ToolResult | None:
+    async def front_end(self, deferred: Deferred, tool: BoundTool, state: CallState) -> WaitRecord:
+        """Asks the caller's front end for the result, with the arguments that interceptors have made of the call's."""
+        return await self._request("client_tool", deferred.call, state, tool.timeout, trail=deferred.trail)
+
+    async def outcome(self, call: ToolCall, state: CallState, case: Case) -> WaitRecord | ToolResult | None:
         """What became of a call that was begun and cut off, and must not be made twice silently; None: make it."""
         if state.begun is None:
             return None
         asked = state.waits.get("unknown_outcome")
         if asked is None or (asked.resolved_at or asked.created_at) < state.begun:  # that one was about an earlier try
-            how, policy = self.plan.approvals.unknown_outcome(tool.definition, call.args or {}, within)
+            how, policy = self.plan.approvals.unknown_outcome(case)
             if how == "tell_model":
                 return unknown(call)
             return await self._request(
@@ -108,7 +128,7 @@ class Questions:
             )  # fmt: skip
             return self.ledger.begin_call(intent)
 
-        await self.recorder.keep(work)
+        await self.recorder.keep(work, audit=(self.recorder.witness.begun(call, self.recorder.now()),))
 
     def _settled(self, asked: WaitRecord, state: CallState, call: ToolCall) -> WaitRecord | ToolResult | None:
         if asked.state == "pending":
@@ -143,9 +163,9 @@ class Questions:
         return any((grant.policy, grant.tool, grant.qualifier) == wanted for grant in held)
 
     async def _ask(
-        self, call: ToolCall, tool: BoundTool, state: CallState, policy: Policy, qualifier: str | None
+        self, call: ToolCall, tool: ToolDefinition, state: CallState, policy: Policy, qualifier: str | None
     ) -> WaitRecord:
-        shown = _shown(tool.definition.input_schema, call.args or {})
+        shown = _shown(tool.input_schema, call.args or {})
         wait = self._wait("approval", call, state, policy.timeout, policy)
         wait = replace(
             wait, shown=shown, qualifier=qualifier, may_remember=policy.remembers(qualifier),
@@ -159,9 +179,10 @@ class Questions:
         return await self._open(wait, event, state)
 
     async def _request(
-        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
-    ) -> WaitRecord:
-        wait = self._wait(kind, call, state, timeout, policy)
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None, *,
+        trail: Trail | None = None,
+    ) -> WaitRecord:  # fmt: skip
+        wait = replace(self._wait(kind, call, state, timeout, policy), trail=trail)
         event = InputRequested(
             id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
         )
@@ -174,7 +195,7 @@ class Questions:
         def work(told: Told) -> Coroutine[Any, Any, None]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
 
-        await self.recorder.keep(work, (event, wait.step))
+        await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))
         return wait
 
     def _wait(

@@ -7,7 +7,6 @@ result, a question, the end) is kept in the transaction of its step, and told af
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -23,10 +22,14 @@ from headgate.core.events import (
     ThinkingDelta,
     ToolCompleted,
 )
-from headgate.core.messages import ErrorInfo, Message, ResultStatus, Text, ToolCall, ToolResult, Usage
+from headgate.core.messages import ErrorInfo, Message, ResultStatus, ToolCall, ToolResult
 from headgate.core.ports import TurnDone
+from headgate.engine.accounts import Account
+from headgate.engine.tally import Tally
 from headgate.engine.teller import Teller
 from headgate.engine.utterance import Held, Utterance
+from headgate.engine.witness import Witness
+from headgate.stores.audit import AuditEntry
 from headgate.stores.port import Ledger
 from headgate.stores.records import (
     EndState,
@@ -51,16 +54,17 @@ _STATES: Mapping[type[RunEnd], EndState] = {
 class Recorder:
     """Stamps and appends the events of one run, and commits its steps under its fence."""
 
-    def __init__(self, ledger: Ledger, teller: Teller, progress: Progress | None = None, steps: int = 0) -> None:
+    def __init__(
+        self, ledger: Ledger, teller: Teller, progress: Progress | None = None, steps: int = 0,
+        witness: Witness | None = None, account: Account | None = None,
+    ) -> None:  # fmt: skip
         """`progress` and `steps` are those of the run's owners before."""
-        so_far = progress or Progress()
+        self.tally = Tally(teller, progress or Progress(), account or Account())
+        self.witness = witness or Witness(teller.run_id)
         self.run_id, self.fence = teller.run_id, teller.fence
-        self.turns, self.usage, self.cost = so_far.turns, so_far.usage, so_far.cost
         self.steps = steps
         self._ledger = ledger
         self._teller = teller
-        self._before, self._began = so_far.elapsed, time.monotonic()
-        self._said = so_far.answer
         self._open: Utterance | None = None
         self._deltas: list[Delta] = []
         self._held: Held | None = None
@@ -68,11 +72,6 @@ class Recorder:
     def now(self) -> float:
         """Epoch seconds."""
         return self._teller.clock()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds that the run was going on, its earlier owners included."""
-        return self._before + time.monotonic() - self._began
 
     def next_step(self) -> int:
         """The number of a step that begins now."""
@@ -95,19 +94,22 @@ class Recorder:
         """Forgets what was said in the turn that is being made again."""
         self._deltas.clear()
 
-    def spend(self, usage: Usage, cost: float | None) -> None:
-        """The run pays for tokens, of its own turns or not; kept with the next step."""
-        self.usage += usage
-        self.cost += cost or 0.0
+    def note(self, entry: AuditEntry) -> None:
+        """Has the audit log tell this with the next transaction of the run."""
+        self._teller.note(entry)
 
-    async def keep(self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int]) -> None:
+    async def keep(
+        self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
+        audit: tuple[AuditEntry, ...] = (),
+    ) -> None:  # fmt: skip
         """Carries out one transaction, even when cancelled meanwhile, and then tells its events, each with its step."""
-        if await self._teller.keep(work, *events):
+        if await self._teller.keep(work, *events, audit=audit):
             raise asyncio.CancelledError
 
     async def begin(self, new: NewRun, lease: Lease, event: Event) -> bool:
         """Keeps a new run; returns whether the caller was cancelled meanwhile."""
-        return await self._teller.keep(lambda told: self._ledger.create_run(new, lease, told), (event, 0))
+        audit = (self.witness.began(new),)
+        return await self._teller.keep(lambda told: self._ledger.create_run(new, lease, told), (event, 0), audit=audit)
 
     def begin_turn(self, step: int, model: str) -> None:
         """A model turn begins; if the run ends in the middle of it, what was said until then is kept."""
@@ -119,14 +121,8 @@ class Recorder:
         began, self._open = self._open, None
         if began is None:
             raise RuntimeError("no model turn has begun")
-        self.turns += 1
-        self.spend(done.usage, done.cost)
-        record = StepRecord(
-            n=began.step, kind="model", name=done.model, started_at=began.started, ended_at=self.now(),
-            usage=done.usage, cost=done.cost or 0.0, status="error" if done.cut else "ok",
-        )  # fmt: skip
-        self._said += began.text
-        self._held = began.held(record, message, done.usage)
+        self.tally.turn(done, began.step, began.text)
+        self._held = began.whole(done, message, self.now())
         if not last:
             await self.commit_turn()
 
@@ -167,7 +163,7 @@ class Recorder:
 
         duration = int((ended - started) * 1000)
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
-        await self.keep(work, (event, step))
+        await self.keep(work, (event, step), audit=(self.witness.called(record, server),))
 
     async def answer(self, message: Message, step: int) -> None:
         """Commits the message with the results of a turn whose steps are committed without it."""
@@ -176,51 +172,36 @@ class Recorder:
 
     def _step(self, record: StepRecord | None, produced: Produced | None, told: Told) -> StepCommit:
         return StepCommit(
-            run_id=self.run_id, fence=self.fence, progress=self.progress, steps=(record,) if record else (),
+            run_id=self.run_id, fence=self.fence, progress=self.tally.progress, steps=(record,) if record else (),
             messages=(produced,) if produced else (), told=told,
         )  # fmt: skip
 
-    @property
-    def progress(self) -> Progress:
-        """What the run has used and said so far."""
-        return Progress(
-            turns=self.turns, usage=self.usage, cost=self.cost, answer=self._said, elapsed=round(self.elapsed, 3)
-        )
-
-    # -- the end -----------------------------------------------------------------------------------------------------
-
     async def complete(self, outcome: Outcome, limit: dict[str, Any] | None = None) -> None:
         """Ends the run by itself or by a limit."""
-        await self._end(RunCompleted(**self._totals(outcome), limit=limit or {}))
+        await self._end(RunCompleted(**self.tally.totals(outcome), limit=limit or {}))
 
     async def fail(self, error: ErrorInfo, outcome: Outcome = "error") -> None:
         """Ends the run by an error."""
         self._break_off("error")
-        await self._end(RunFailed(**self._totals(outcome), error=error), error)
+        await self._end(RunFailed(**self.tally.totals(outcome), error=error), error)
 
     async def cancel(self, reason: str, outcome: Outcome = "cancelled") -> None:
         """Ends the run because somebody or something wanted it to end."""
         self._break_off("cancelled")
-        await self._end(RunCancelled(**self._totals(outcome), reason=reason))
+        await self._end(RunCancelled(**self.tally.totals(outcome), reason=reason))
 
     @property
     def ended(self) -> bool:
         """Whether the terminal event has been told."""
         return self._teller.log.ended
 
-    def _totals(self, outcome: Outcome) -> dict[str, Any]:
-        return {"outcome": outcome, "usage": self.usage, "cost": self.cost, "turns": self.turns}
-
     def _break_off(self, status: ResultStatus) -> None:
         """Keeps what an unfinished model turn said: the client has seen it, and will post it back."""
         began, self._open = self._open, None
         if began is None or not began.text:
             return
-        record = StepRecord(
-            n=began.step, kind="model", name=began.model, started_at=began.started, ended_at=self.now(), status=status
-        )
-        self._said += began.text
-        self._held = began.held(record, Message("assistant", (Text(began.text),)), Usage(), broken=True)
+        self.tally.said += began.text
+        self._held = began.broken(status, self.now())
 
     async def _end(self, event: RunEnd, error: ErrorInfo | None = None) -> None:
         """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""
@@ -229,13 +210,14 @@ class Recorder:
         def work(told: Told) -> Coroutine[Any, Any, None]:
             end = RunEndRecord(
                 run_id=self.run_id, fence=self.fence, state=_STATES[type(event)], outcome=event.outcome,
-                ended_at=self.now(), progress=self.progress, error=error,
+                ended_at=self.now(), progress=self.tally.progress, error=error,
                 steps=(held.record,) if held else (), messages=(held.produced,) if held else (), told=told,
             )  # fmt: skip
             return self._ledger.finish_run(end)
 
         last = [(held.event, held.record.n)] if held is not None and held.event is not None else []
-        await self._teller.keep(work, *last, (event, 0), deltas=held.deltas if held is not None else ())
+        deltas, audit = held.deltas if held is not None else (), (self.witness.ended(event, self.now()),)
+        await self._teller.keep(work, *last, (event, 0), deltas=deltas, audit=audit)
         self._held = None
         self._teller.rest()
 

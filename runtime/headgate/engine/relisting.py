@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import structlog
+
+from headgate.engine.status import Status
+from headgate.manifest.diagnostics import Diagnostic
 
 log = structlog.get_logger("headgate.relisting")
 
@@ -43,3 +46,10 @@ class Relisting:
                 await refold()
             except Exception:
                 log.exception("relisting.crashed")
+
+
+def refuse(status: Status, findings: Iterable[Diagnostic]) -> None:
+    """Says that what the servers list now cannot be offered; the tools of before are."""
+    first = next(each for each in findings if each.severity == "error")
+    status.set("Degraded", True, "ListingRejected", f"the tools of before are offered: {first}")
+    log.warning("listing.rejected", first=str(first))

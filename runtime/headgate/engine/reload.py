@@ -17,11 +17,13 @@ from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
+from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
-from headgate.engine import bundle
+from headgate.engine import bundle, relisting
 from headgate.engine.host import Host
 from headgate.engine.relisting import Relisting
-from headgate.engine.restart import changed_keys, dotted, warn
+from headgate.engine.reports import log_applied, scrubbed, tell_live, tell_rejected
+from headgate.engine.restart import warn
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
 from headgate.manifest.diagnostics import Diagnostic, render_text
@@ -130,11 +132,13 @@ class Reloader:
 
     # -- reload -----------------------------------------------------------------------------------------------------
 
-    async def reload(self, tree: Tree | None = None, *, match: Collection[str] | None = None) -> Reloaded:
+    async def reload(
+        self, tree: Tree | None = None, *, match: Collection[str] | None = None, by: Principal | None = None
+    ) -> Reloaded:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
         Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
-        `PreconditionFailed` when the live revision is none of `match`.
+        `PreconditionFailed` when the live revision is none of `match`. `by` is who asked for it; nobody: the watch.
         """
         async with self._lock:
             live = self._live
@@ -153,8 +157,9 @@ class Reloader:
                 snapshot = await self._open(compiled, live)
             except BuildError as error:
                 self._reject(compiled, error.diagnostics)
-                return Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
-            return await self._swap(compiled, snapshot)
+                rejected = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+                return await _audited(rejected, self._host, by)
+            return await _audited(await self._swap(compiled, snapshot), self._host, by)
 
     @property
     def _live(self) -> Snapshot:
@@ -174,16 +179,10 @@ class Reloader:
         """
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
-            scrub = Redactor(compiled.draft.secrets).scrub
-            raise BuildError(
-                tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in findings)
-            )
+            raise BuildError(scrubbed(findings, Redactor(compiled.draft.secrets).scrub))
         failed = () if tested else await self._gate.findings(compiled.draft)
         if failed:
             raise BuildError(failed)
-        return await self._build(compiled, live)
-
-    async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self._environ, self.relisting.changed).build()
 
     async def refold(self) -> None:
@@ -193,28 +192,23 @@ class Reloader:
         """
         async with self._lock:
             live = self._live
-            if self._compiled is None or not live.outdated:
+            if self._compiled is None or self._host is None or not live.outdated:
                 return
             try:
-                snapshot = await self._build(self._compiled, live)
+                snapshot = await Builder(self._compiled, live, self._environ, self.relisting.changed).build()
             except BuildError as error:
-                first = next(each for each in error.diagnostics if each.severity == "error")
-                self.status.set("Degraded", True, "ListingRejected", f"the tools of before are offered: {first}")
-                log.warning("listing.rejected", first=str(first))
+                relisting.refuse(self.status, error.diagnostics)
                 return
-            if self._host is not None:
-                self._host.swap(snapshot)
-            log.info("listing.applied", revision=snapshot.revision[:12], tools=len(snapshot.tools))
-            self._describe(snapshot)
+            self._host.swap(snapshot)
+            if self._rejected is None:
+                self._describe(snapshot)
 
     async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
         changed = difference(self._live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
-        log.info(
-            "manifest.applied", revision=snapshot.revision[:12], added=changed.added, changed=changed.changed,
-            removed=changed.removed, warnings=len(compiled.warnings),
-        )  # fmt: skip
+            self._host.poke()  # the keeper counts against the budgets of this revision
+        log_applied(snapshot, changed, compiled)
         await self._accept(snapshot, compiled)
         return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
 
@@ -229,26 +223,11 @@ class Reloader:
 
     def _describe(self, snapshot: Snapshot) -> None:
         self._rejected = None
-        self.status.live = self.status.attempted = snapshot.revision
-        self.status.diagnostics = snapshot.warnings
-        self.status.set("Ready", True, "Serving")
-        self.status.set("Accepted", True, "Compiled")
-        self.status.set("Degraded", False, "UpToDate")
-        self.status.set("Demo", snapshot.demo, "Scripted" if snapshot.demo else "Model", _DEMO if snapshot.demo else "")
-        stale = [dotted(key) for key in changed_keys(self._booted, snapshot.gateway)] if self._booted else []
-        verb = "takes" if len(stale) == 1 else "take"
-        message = f"{', '.join(stale)} changed and {verb} effect after a restart" if stale else ""
-        self.status.set("RestartRequired", bool(stale), "RestartKeys" if stale else "None", message)
+        tell_live(self.status, snapshot, self._booted)
 
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
         self._rejected = (compiled.revision, compiled.secrets_digest)
-        errors = [str(each) for each in findings if each.severity == "error"]
-        self.status.attempted, self.status.diagnostics = compiled.revision, findings
-        self.status.set(
-            "Accepted", False, "Invalid", f"{len(errors)} error{'s' if len(errors) > 1 else ''}; the first: {errors[0]}"
-        )
-        self.status.set("Degraded", True, "ReloadRejected", "the tree has errors; the revision before serves on")
-        log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
+        tell_rejected(self.status, compiled, findings)
 
     # -- watch ------------------------------------------------------------------------------------------------------
 
@@ -282,10 +261,18 @@ class Reloader:
         return {*self.compiler.directories, *(path.parent for path in (*self._live.outside, *self._outside))}
 
 
+async def _audited(done: Reloaded, host: Host | None, by: Principal | None) -> Reloaded:
+    """The attempt, told by the audit log."""
+    if host is not None:
+        changed = done.difference
+        counts = {"added": len(changed.added), "changed": len(changed.changed), "removed": len(changed.removed)}
+        errors = sum(each.severity == "error" for each in done.diagnostics)
+        details = {"revision": done.revision, "asked": "key" if by else "watch", **counts, "errors": errors}
+        await host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
+    return done
+
+
 def _lenient(compiled: Compiled, kept: Compiled) -> bool:
     """Whether the tree, or the kept one when the tree's own gateway.toml cannot be read, wants `last_good`."""
     gateway = compiled.draft.gateway or kept.draft.gateway
     return gateway is not None and gateway.boot.on_invalid == "last_good"
-
-
-_DEMO = "no model provider is configured: answers come from a script"

@@ -78,7 +78,7 @@ class AgentRunner:
 
     async def _limited(self, turn: Turn | None) -> bool:
         """Whether a limit ends the run before it does anything else; the calls of the last turn are made."""
-        over, turns = self._over(), self.recorder.turns
+        over, turns = self._over(), self.recorder.tally.turns
         if over is not None:
             await self.recorder.complete("budget", over)
         elif turn is None and turns >= self.plan.spec.max_turns:
@@ -127,7 +127,7 @@ class AgentRunner:
             thinking=spec.thinking,
             session=self.session,
             run=self.recorder.run_id,
-            turn=self.recorder.turns + 1,
+            turn=self.recorder.tally.turns + 1,
         )
 
     async def _ended(self, done: TurnDone, message: Message) -> bool:
@@ -151,22 +151,24 @@ class AgentRunner:
 
     def _blind(self, done: TurnDone) -> ErrorInfo | None:
         """Why a budget cannot be kept after this turn, if it cannot: a turn always takes tokens."""
-        spec = self.plan.spec
-        if spec.budget_usd is not None and done.cost is None and not done.replaced:
-            reason = f"budget_usd cannot be kept: {done.model} has no price; add it to the provider's prices"
+        spec, account = self.plan.spec, self.recorder.tally.account
+        if done.replaced:
+            return None
+        if (spec.budget_usd is not None or account.limits_usd) and done.cost is None:
+            reason = f"no budget in USD can be kept: {done.model} has no price; add it to the provider's prices"
             return ErrorInfo("price_unknown", reason)
-        if (spec.budget_usd or spec.budget_tokens) and not done.usage.total and not done.replaced:
+        if (spec.budget_usd or spec.budget_tokens or account.limits) and not done.usage.total:
             return ErrorInfo("usage_unknown", f"no budget can be kept: {done.model} does not say what it used")
         return None
 
     def _over(self) -> dict[str, Any] | None:
         """Which budget is spent, and by how much."""
-        spec, cost, tokens = self.plan.spec, self.recorder.cost, self.recorder.usage.total
+        spec, cost, tokens = self.plan.spec, self.recorder.tally.cost, self.recorder.tally.usage.total
         if spec.budget_usd is not None and cost >= spec.budget_usd:
             return {"limit": "budget_usd", "cost": cost, "budget": spec.budget_usd}
         if spec.budget_tokens is not None and tokens >= spec.budget_tokens:
             return {"limit": "budget_tokens", "tokens": tokens, "budget": spec.budget_tokens}
-        return None
+        return self.recorder.tally.account.over()
 
 
 def _distinct(message: Message, taken: set[str]) -> Message:

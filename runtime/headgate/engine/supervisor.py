@@ -83,7 +83,7 @@ class Supervisor:
 
         async def work(told: Told) -> None:
             parked = Parked(
-                run_id=recorder.run_id, fence=recorder.fence, progress=recorder.progress,
+                run_id=recorder.run_id, fence=recorder.fence, progress=recorder.tally.progress,
                 waits=tuple(wait.id for wait in waits), told=told,
             )  # fmt: skip
             states.append(await self._ledger.park(parked))

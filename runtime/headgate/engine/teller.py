@@ -16,7 +16,9 @@ from headgate.core.events import Delta, Event
 from headgate.engine.eventlog import EventLog
 from headgate.engine.flusher import Flusher
 from headgate.engine.unbroken import carry_out
+from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Batch, Told
+from headgate.stores.usage import TurnUsage
 
 E = TypeVar("E", bound=Event)
 _number = attrgetter("n")
@@ -37,6 +39,8 @@ class Teller:
         self._unsaved: list[Event] = []
         self._away: list[int] = []
         self._folded: set[int] = set()
+        self._notes: list[AuditEntry] = []
+        self._owed: list[TurnUsage] = []
         self._touched = False
 
     def tell(self, event: E, step: int) -> E:
@@ -47,6 +51,14 @@ class Teller:
             self._touch()
         return event
 
+    def note(self, entry: AuditEntry) -> None:
+        """Has the audit log tell this with the next transaction of the run."""
+        self._notes.append(entry)
+
+    def owe(self, used: TurnUsage) -> None:
+        """Has the usage ledger told this with the next transaction of the run."""
+        self._owed.append(used)
+
     def _stamped(self, event: E, step: int) -> E:
         self._n += 1
         event.run, event.step, event.fence, event.n, event.at = self.run_id, step, self.fence, self._n, self.clock()
@@ -54,22 +66,27 @@ class Teller:
 
     async def keep(
         self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
-        deltas: tuple[Delta, ...] = (),
+        deltas: tuple[Delta, ...] = (), audit: tuple[AuditEntry, ...] = (),
     ) -> bool:  # fmt: skip
         """Runs one transaction, and then tells its events; what was told before and is not kept yet goes with it.
 
-        `deltas` are those that one of the events stands for. Returns whether the caller was cancelled meanwhile; when
-        nothing was kept nothing is told.
+        `deltas` are those that one of the events stands for, `audit` is what the audit log tells of the transaction.
+        Returns whether the caller was cancelled meanwhile; when nothing was kept nothing is told.
         """
         places = [self.log.hold(self._stamped(event, step)) for event, step in events]
         before = self._send()
+        notes, self._notes = self._notes, []
+        owed, self._owed = self._owed, []
         replaced = {delta.n for delta in deltas}
         rest = [event for event in before if event.n not in replaced] if replaced else before
         try:
-            cancelled = await carry_out(work(Told((*rest, *(event for event, _ in events)), deltas)))
+            told = Told((*rest, *(event for event, _ in events)), deltas, (*notes, *audit), (*owed,))
+            cancelled = await carry_out(work(told))
         except BaseException:
             self.log.let_go(*places, void=True)
             self._return(before)
+            self._notes[:0] = notes
+            self._owed[:0] = owed
             raise
         if self._away:
             self._folded |= replaced

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from headgate.core.events import Delta, MessageCompleted, TextDelta, ThinkingDelta
-from headgate.core.messages import Message, Usage
+from headgate.core.messages import Message, ResultStatus, Text
+from headgate.core.ports import TurnDone
 from headgate.stores.records import Produced, StepRecord
 
 
@@ -28,10 +29,21 @@ class Utterance:
         """What was thought."""
         return "".join(delta.text for delta in self.deltas if type(delta) is ThinkingDelta)
 
-    def held(self, record: StepRecord, message: Message, usage: Usage, *, broken: bool = False) -> Held:
-        """The turn as a transaction takes it; `broken` is one that was never whole, and of which nothing is told."""
-        event = MessageCompleted(text=message.text, thinking=self.thinking, usage=usage, model=record.name)
-        return Held(record, Produced(message, record.n), None if broken else event, () if broken else (*self.deltas,))
+    def whole(self, done: TurnDone, message: Message, ended: float) -> Held:
+        """The whole turn, as a transaction takes it."""
+        record = StepRecord(
+            n=self.step, kind="model", name=done.model, started_at=self.started, ended_at=ended, usage=done.usage,
+            cost=done.cost or 0.0, status="error" if done.cut else "ok",
+        )  # fmt: skip
+        event = MessageCompleted(text=message.text, thinking=self.thinking, usage=done.usage, model=done.model)
+        return Held(record, Produced(message, self.step), event, (*self.deltas,))
+
+    def broken(self, status: ResultStatus, ended: float) -> Held:
+        """What was said of a turn that was never whole: nothing is told of it."""
+        record = StepRecord(
+            n=self.step, kind="model", name=self.model, started_at=self.started, ended_at=ended, status=status
+        )
+        return Held(record, Produced(Message("assistant", (Text(self.text),)), self.step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +52,5 @@ class Held:
 
     record: StepRecord
     produced: Produced
-    event: MessageCompleted | None
-    deltas: tuple[Delta, ...]
+    event: MessageCompleted | None = None
+    deltas: tuple[Delta, ...] = ()

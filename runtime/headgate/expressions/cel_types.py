@@ -80,12 +80,23 @@ def member(schema: Any, step: str | int) -> Any:
     return None if "patternProperties" in schema else schema.get("additionalProperties")
 
 
+_MORE = frozenset({"additionalProperties", "patternProperties", "unevaluatedProperties", "dependentSchemas"})
+_MORE |= {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if"}
+
+
 def members(schema: Any) -> tuple[str, ...] | None:
-    """The properties of an object that can have no others; None when it may."""
-    if not isinstance(schema, Mapping) or schema.get("additionalProperties") is not False:
+    """The properties that an object can have; None when it may have others.
+
+    JSON Schema lets an object have more than its `properties` unless it is told otherwise. A rule that names such a
+    property is a misspelling far more often than not, so the schema has to say that there is more.
+    """
+    if not isinstance(schema, Mapping):
         return None
-    properties = schema.get("properties", {})
-    return None if schema.get("patternProperties") else tuple(properties)
+    properties, said = schema.get("properties"), _MORE.intersection(schema)
+    listed = tuple(properties) if isinstance(properties, Mapping) else ()
+    if schema.get("additionalProperties") is False and "patternProperties" not in said:
+        return listed
+    return listed if listed and not said else None
 
 
 def cel_type(schema: Any) -> cel.Type:

@@ -114,6 +114,8 @@ class Budget(Passing):
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call, unless the budget is spent; it is counted before it is made."""
+        if ctx.resumed:
+            return await call_next(call, ctx)
         holder = self._holder(ctx, call.name)
         total = await self._meter.add(holder, Spent(calls=1))
         refused = self._spent(total) or self._used_up(total)

@@ -109,10 +109,10 @@ class Cache(Passing):
         key = self._key(ctx.session, ctx.tool, call)
         while True:
             known = self._answers.get(key)
-            if known is not None:
+            if known is not None and not ctx.resumed:
                 return known
             flight = self._flights.get(key)
-            if flight is None:
+            if flight is None or ctx.resumed:
                 return await self._fly(key, call, ctx, call_next)
             await asyncio.wait([flight])
             made = flight.result()
@@ -129,7 +129,8 @@ class Cache(Passing):
                 self._answers.put(key, result)
             return result
         finally:
-            del self._flights[key]
+            if self._flights.get(key) is flight:
+                del self._flights[key]
             flight.set_result(result)
 
     def _key(self, session: SessionInfo, tool: ToolDefinition, call: ToolCall) -> bytes:

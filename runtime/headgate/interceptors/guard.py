@@ -96,7 +96,7 @@ class Guard(Passing):
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call, if its arguments may go in, and its result, if that may come out."""
         within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
-        if "arguments" in self._spec.on:
+        if "arguments" in self._spec.on and not ctx.resumed:
             await self._check(within, f"the arguments of {call.name}", "\n".join(scalars(call.args or {})))
         result = await call_next(call, ctx)
         if "results" in self._spec.on:

@@ -48,7 +48,7 @@ class Judge:
             done = await self._done(request)
         except ProviderError as error:
             raise NoVerdict(error.message) from error
-        ctx.spend(done.usage, done.cost)
+        ctx.spend(done)
         try:
             return msgspec.json.decode(done.message.text.strip(), type=Verdict)
         except msgspec.DecodeError as error:

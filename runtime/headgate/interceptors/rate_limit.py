@@ -55,7 +55,7 @@ class RateLimit(Passing):
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """Takes a token, or refuses with the seconds until there is one."""
-        wait = self._take(self._holder(ctx, call))
+        wait = 0.0 if ctx.resumed else self._take(self._holder(ctx, call))
         if wait > 0:
             said = f"{call.name} may be called {self._limit} per {self._per}; try again in {wait:.1f} s"
             raise PolicyRefused(said, code="rate_limited", retryable=True, details={"retry_after": round(wait, 1)})

@@ -120,7 +120,7 @@ class Redact(Passing):
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call with what it is given and what it answers redacted; a tool that is running is redacted too."""
         with _bounded():
-            if "arguments" in self._spec.places:
+            if "arguments" in self._spec.places and not ctx.resumed:
                 call = self._call(call)
             if "results" not in self._spec.places:
                 return await call_next(call, ctx)

@@ -20,6 +20,7 @@ from headgate.interceptors.common import InterceptorSpec, Passing
 
 Sleep = Callable[[float], Awaitable[None]]
 _LONGEST = 30.0
+_AGAIN = "again"
 
 
 class RetrySpec(InterceptorSpec):
@@ -50,14 +51,15 @@ class Retry(Passing):
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The result of the last attempt, marked with their number when there were several."""
-        result = await call_next(call, ctx)
+        made = int(ctx.memo.get(_AGAIN, 0))  # further attempts before the call came to wait
+        result = _counted(await call_next(call, ctx), made)
         if ctx.tool is None or not self._spec.handles(ctx.tool.annotations):
             return result
-        for attempt in range(1, self._spec.max + 1):
+        for attempt in range(made + 1, self._spec.max + 1):
             if not _may_pass(result) or not await self._waited(ctx, result, attempt):
                 break
-            result = await call_next(call, ctx)
-            result = msgspec.structs.replace(result, meta={**result.meta, "attempts": attempt + 1})
+            ctx.memo[_AGAIN] = attempt
+            result = _counted(await call_next(call, ctx), attempt)
         return result
 
     async def _waited(self, ctx: ToolContext, result: ToolResult, attempt: int) -> bool:
@@ -69,6 +71,10 @@ class Retry(Passing):
         if ctx.within is None or not ctx.within.watched:
             await self._sleep(delay)
         return True
+
+
+def _counted(result: ToolResult, again: int) -> ToolResult:
+    return msgspec.structs.replace(result, meta={**result.meta, "attempts": again + 1}) if again else result
 
 
 def _may_pass(result: ToolResult) -> bool:

@@ -43,7 +43,7 @@ class SecretsScan(Passing):
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call, unless a credential would leave with it; the result without those that it holds."""
-        if self._spec.arguments == "refuse":
+        if self._spec.arguments == "refuse" and not ctx.resumed:
             search = _Search(self._spec)
             mapped(call.args or {}, search)
             if search.kinds:

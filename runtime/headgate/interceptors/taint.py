@@ -48,13 +48,13 @@ class Taint(Passing):
         hints = ctx.tool.annotations if ctx.tool is not None else Annotations()
         source = _among(self._spec.sources, call.name, otherwise=hints.open_world)
         sink = _among(self._spec.sinks, call.name, otherwise=not hints.read_only)
-        if sink and ctx.within is not None and ctx.within.tainted:
+        if sink and ctx.within is not None and ctx.within.tainted and not ctx.resumed:
             if source and ctx.within.watched:  # the call is made all the same
                 ctx.mark(MARK, call.name)
             said = f"this run has read what nobody vouches for, so {call.name} may not be called any more"
             raise PolicyRefused(said, code="tainted")
         result = await call_next(call, ctx)
-        if not source or result.status == "denied":  # nothing was read
+        if not source or result.status in ("denied", "expired"):  # nothing was read
             return result
         ctx.mark(MARK, call.name)
         if self._spec.mode != "enforce":

@@ -45,7 +45,7 @@ class Transform(Passing):
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call with other arguments, or another result; that they fit the tool is checked for all interceptors."""
-        if self._arguments is not None:
+        if self._arguments is not None and not ctx.resumed:
             args = _shaped(self._arguments, call.args or {}, "arguments")
             if not isinstance(args, dict):
                 raise PolicyRefused("the shape of the arguments gives no table", code="transform_failed")

@@ -105,12 +105,15 @@ class Webhook(Passing):
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call, if the service allows it, with what it makes of arguments and result."""
         within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
-        said: list[str] = []
-        if "call" in self._spec.on:
+        if "call" in self._spec.on and not ctx.resumed:
             answer = await self._asked(within, "call", about_call(ctx, call, None, self._spec.send))
-            said += self._judged(within, answer, call.name)
+            ctx.memo.clear()
+            ctx.memo["said"] = self._judged(within, answer, call.name)
             if answer is not None and not isinstance(answer.arguments, msgspec.UnsetType):
-                call = msgspec.structs.replace(call, args=answer.arguments)
+                ctx.memo["arguments"] = answer.arguments
+        said: list[str] = list(ctx.memo.get("said", ()))
+        if "arguments" in ctx.memo:
+            call = msgspec.structs.replace(call, args=ctx.memo["arguments"])
         result = await call_next(call, ctx)
         if "result" in self._spec.on:
             answer = await self._asked(within, "result", about_call(ctx, call, result, self._spec.send))

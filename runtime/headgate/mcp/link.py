@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mcp.client._transport import TransportStreams
 from mcp.client.client import Client
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -30,9 +31,10 @@ from headgate.core.errors import ToolError
 from headgate.core.kind import Env
 from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
-from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, of_status
+from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
-from headgate.mcp.replies import answers, declining
+from headgate.mcp.replies import Calls, answers
+from headgate.mcp.sifting import sift
 from headgate.mcp.spec import ServerSpec
 
 log = structlog.get_logger("headgate.mcp")
@@ -48,13 +50,16 @@ _SESSION_GONE = "Session terminated"
 
 @dataclass(eq=False, slots=True)
 class Link:
-    """A live connection. `over` is set when it has ended, `stale` when what it lists may have changed."""
+    """A live connection. `over` is set when it has ended, `stale` when what it lists may have changed, `followed` when
+    changes are heard of, as far as the server tells any. `refused` are tools that the SDK would not take."""
 
     client: Client
     over: asyncio.Event
     stale: asyncio.Event
-    status: Callable[[], int | None]
+    refused: list[str]
+    calls: Calls
     pid: int | None = None
+    followed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def protocol(self) -> str:
@@ -72,6 +77,7 @@ class Link:
         capabilities = self.client.server_capabilities
         raw: list[Mapping[str, Any]] = []
         if capabilities.tools is not None:
+            self.refused.clear()
             raw = await self._pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools")
         tools, problems = read_tools(raw)
         prompts: tuple[str, ...] = ()
@@ -82,7 +88,7 @@ class Link:
             resources = await self._names(
                 lambda at: self.client.list_resources(cursor=at, cache_mode="bypass"), "resources"
             )
-        return Listing(tools, prompts, resources, problems)
+        return Listing(tools, prompts, resources, (*self.refused, *problems))
 
     async def _pages(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> list[Mapping[str, Any]]:
         out: list[Mapping[str, Any]] = []
@@ -109,7 +115,8 @@ class Link:
         sending = remote.Sending()
         token = remote.SENDING.set(sending)
         try:
-            return await self._rounds(name, args, asking)
+            with self.calls.made(asking.ask):
+                return await self._rounds(name, args, asking)
         except MCPError as error:
             raise self._failure(error, sending) from error
         except ValidationError as error:
@@ -135,7 +142,7 @@ class Link:
     def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
             return fault_of(sending.refusal)
-        if error.code == types.CONNECTION_CLOSED or not sending.left:
+        if not sending.left or self._was_lost(error):
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:
             self.over.set()
@@ -146,22 +153,34 @@ class Link:
             return ServerFault("the server did not answer in time", code="timeout")
         return ToolError("tool_error", f"the server refused the call: {error.message[:1000]} ({error.code})")
 
+    def _was_lost(self, error: MCPError) -> bool:
+        """Whether the SDK says so: its code for a closed connection is one that servers use for errors of their own."""
+        own = error.message == "Connection closed" or error.message.startswith("SSE stream")
+        return error.code == types.CONNECTION_CLOSED and (own or self.over.is_set())
+
     async def changes(self) -> None:
         """Follows the server's change stream, where there is one, until the connection ends."""
-        while self.protocol in MODERN_PROTOCOL_VERSIONS and not self.over.is_set():
-            tools = self.client.server_capabilities.tools
-            if tools is None or not tools.list_changed:
-                return
-            try:
-                async with self.client.listen(tools_list_changed=True) as events:
-                    async for _ in events:
-                        self.stale.set()
-            except (MCPError, TimeoutError):
-                return
-            except SubscriptionLost:
-                pass
-            await asyncio.sleep(_AGAIN)
-            self.stale.set()  # nobody told what happened in between
+        try:
+            while self._tells and not self.over.is_set():
+                with contextlib.suppress(SubscriptionLost):
+                    async with self.client.listen(tools_list_changed=True) as events:
+                        if self.followed.is_set():  # nobody told what happened in between
+                            self.stale.set()
+                        self.followed.set()
+                        async for _ in events:
+                            self.stale.set()
+                await asyncio.sleep(_AGAIN)
+        except (MCPError, TimeoutError) as error:
+            log.info("mcp.no_changes", reason=str(error)[:200])
+        finally:
+            self.followed.set()
+
+    @property
+    def _tells(self) -> bool:
+        """Whether there is a stream of changes to follow; before 2026-07-28 they come by themselves."""
+        tools = self.client.server_capabilities.tools
+        modern = self.protocol in MODERN_PROTOCOL_VERSIONS
+        return modern and tools is not None and bool(tools.list_changed)
 
 
 def _follow(asking: Asking) -> Any:
@@ -178,7 +197,8 @@ async def linked(
     """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
     async with contextlib.AsyncExitStack() as stack:
         over, stale = asyncio.Event(), asyncio.Event()
-        pid, status = None, _unknown
+        pid: int | None = None
+        status: Callable[[], int | None] = lambda: None
         if spec.kind == "stdio":
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
             pid = child.pid
@@ -190,19 +210,20 @@ async def linked(
             if isinstance(message, types.ToolListChangedNotification):
                 stale.set()
 
+        refused: list[str] = []
+        calls = Calls()
         client = Client(
-            _Ready(streams, over), mode=mode, message_handler=noticed, elicitation_callback=declining, cache=None,
-            client_info=types.Implementation(name="headgate", version=__version__),
+            _Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=calls.pushed,
+            cache=None, client_info=types.Implementation(name="headgate", version=__version__),
         )  # fmt: skip
         try:
             await stack.enter_async_context(client)
-        except MCPError as error:
-            raise _refused(error, status()) from error
-        yield Link(client, over, stale, status, pid)
-
-
-def _unknown() -> int | None:
-    return None
+        except (MCPError, ExceptionGroup) as error:
+            said = next((each for each in leaves(error) if isinstance(each, MCPError)), None)
+            if said is None:
+                raise
+            raise _refused(said, status()) from error
+        yield Link(client, over, stale, refused, calls, pid)
 
 
 def _refused(error: MCPError, status: int | None) -> ServerFault:
@@ -217,24 +238,26 @@ def _refused(error: MCPError, status: int | None) -> ServerFault:
 class _Ready:
     """Streams that are open already, as a transport; `over` is set when there is nothing more to read."""
 
-    def __init__(self, streams: TransportStreams, over: asyncio.Event) -> None:
+    def __init__(self, streams: TransportStreams, over: asyncio.Event, refused: list[str]) -> None:
         self._streams = streams
         self._over = over
+        self._refused = refused
 
     async def __aenter__(self) -> TransportStreams:
         read, write = self._streams
-        return _Ending(read, self._over), write
+        return _Ending(read, self._over, self._refused), write
 
     async def __aexit__(self, *_exc: object) -> None:
         return None
 
 
 class _Ending:
-    """A stream of messages that tells of its end; everything else is that of the stream."""
+    """A stream of messages that tells of its end, without tools that are none; all else is that of the stream."""
 
-    def __init__(self, stream: Any, over: asyncio.Event) -> None:
+    def __init__(self, stream: Any, over: asyncio.Event, refused: list[str]) -> None:
         self._stream = stream
         self._over = over
+        self._refused = refused
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -252,10 +275,13 @@ class _Ending:
 
     async def __anext__(self) -> Any:
         try:
-            return await self._stream.__anext__()
+            item = await self._stream.__anext__()
         except (StopAsyncIteration, anyio.ClosedResourceError):
             self._over.set()
             raise
+        if isinstance(item, SessionMessage):
+            self._refused += sift(item.message)
+        return item
 
 
 def program(spec: ServerSpec, env: Env, heard: Callable[[str], None]) -> stdio.Program:

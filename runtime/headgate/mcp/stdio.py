@@ -156,15 +156,27 @@ async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, C
     try:
         yield (from_program, to_program), child
     finally:
-        with anyio.CancelScope(shield=True):
-            to_program.close()
-            from_program.close()
-            await _end(transport, child, writer)
-            for task in (reader, writer):
-                task.cancel()
-            await asyncio.wait([reader, writer])
-            for stream in (to_session, from_session):
-                stream.close()
+        for stream in (to_program, from_program):
+            stream.close()
+        ending = asyncio.create_task(_end(transport, child, (reader, writer)), name=f"end {program.argv[0]}")
+        try:
+            await _whole(ending)
+        finally:
+            for rest in (to_session, from_session):
+                rest.close()
+
+
+async def _whole(task: asyncio.Task[None]) -> None:
+    """Waits for the task whatever happens, or the program would be left; a cancellation is passed on afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _read(child: Child, session: anyio.abc.ObjectSendStream[SessionMessage | Exception]) -> None:
@@ -195,9 +207,11 @@ async def _write(
             await child.writable.wait()
 
 
-async def _end(transport: asyncio.SubprocessTransport, child: Child, writer: asyncio.Task[None]) -> None:
-    """Closes its input, then asks its group to end, then ends it: at most four seconds in all."""
-    await asyncio.wait([writer], timeout=_LAST / 4)
+async def _end(
+    transport: asyncio.SubprocessTransport, child: Child, tasks: tuple[asyncio.Task[None], asyncio.Task[None]]
+) -> None:
+    """Closes its input, then asks its group to end, then ends it: at most five seconds in all."""
+    await asyncio.wait(tasks[1:], timeout=_LAST / 4)
     pipe = transport.get_pipe_transport(0)
     if pipe is not None:
         pipe.close()
@@ -209,6 +223,9 @@ async def _end(transport: asyncio.SubprocessTransport, child: Child, writer: asy
             break
     with contextlib.suppress(PermissionError):
         transport.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def _is_gone(child: Child, patience: float) -> bool:

@@ -33,7 +33,13 @@ IMPATIENT = 0.5
 """Seconds between attempts, at least, however many calls wait."""
 FAREWELL = 8.0
 """Seconds that closing a connection may take."""
+BRIEF = 5.0
+"""Seconds for which a server that was well may be away before it counts as down."""
+EARLY = 0.25
+"""Seconds before the end of a call at which it gives up waiting for a connection."""
 _SETTLE = 0.05
+UNKNOWN = ServerFault("the server has not been reached yet")
+"""Of a server that has neither come nor failed."""
 
 
 class Link(Protocol):
@@ -41,6 +47,7 @@ class Link(Protocol):
 
     over: asyncio.Event
     stale: asyncio.Event
+    followed: asyncio.Event
     pid: int | None
 
     @property
@@ -124,16 +131,19 @@ class Upstream:
         """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout), self._moved:
-                await self._moved.wait_for(lambda: self.listed or self._hopeless)
+                await self._moved.wait_for(lambda: self.listed or self._failures > 1 or self._hopeless(patience=1))
         except TimeoutError:
             late = ServerFault(f"its tools were not known within {timeout:g} s", code="timeout")
             return self._shown(self._fault or late)
         return None if self.listed else self._shown(self._fault)
 
-    @property
-    def _hopeless(self) -> bool:
-        """Whether waiting on is not likely to help: it failed twice in a row, or for a reason that will stay."""
-        return self._failures > 1 or (self._fault is not None and self._fault.code in ("config_error", "auth_error"))
+    def _hopeless(self, *, patience: int) -> bool:
+        """Whether waiting on will not help: it failed so many times in a row, for a reason that will stay."""
+        fault = self._fault
+        stays = fault is not None and (
+            fault.code == "config_error" or (fault.code == "auth_error" and not fault.retryable)
+        )
+        return stays and self._failures >= patience
 
     # -- its owner task ----------------------------------------------------------------------------------------------
 
@@ -159,11 +169,17 @@ class Upstream:
         try:
             async with clock, self._wiring.connect(self._mode) as link:
                 try:
-                    listing = await link.listing()
-                    clock.reschedule(None)
-                    arrived = True
-                    await self._arrived(link, listing)
-                    await self._attend(link)
+                    async with asyncio.TaskGroup() as group:
+                        following = group.create_task(link.changes(), name=f"changes of {self.name}")
+                        await link.followed.wait()  # first, so that no change between is missed
+                        listing = await link.listing()
+                        clock.reschedule(None)
+                        arrived = True
+                        await self._arrived(link, listing)
+                        relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
+                        await link.over.wait()
+                        following.cancel()
+                        relisting.cancel()
                 finally:
                     self._link = None
                     if not clock.expired():
@@ -187,16 +203,6 @@ class Upstream:
             self._moved.notify_all()
         log.info("mcp.connected", server=self.name, protocol=link.protocol, tools=len(listing.tools))
 
-    async def _attend(self, link: Link) -> None:
-        """Lists again whenever the server says that something changed; returns when the connection is over."""
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(link.changes(), name=f"changes of {self.name}")
-            over = group.create_task(link.over.wait(), name=f"end of {self.name}")
-            relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
-            await asyncio.wait([over])
-            watching.cancel()
-            relisting.cancel()
-
     async def _relist(self, link: Link) -> None:
         while True:
             await link.stale.wait()
@@ -214,10 +220,11 @@ class Upstream:
 
     async def _lost(self, fault: ServerFault) -> None:
         async with self._moved:
-            state: Literal["restarting", "down"] = "restarting" if self._failures == 0 and self.listed else "down"
-            if state != self._state or state == "restarting":
-                self._since = self._wiring.clock()
-            self._fault, self._state = fault, state
+            now = self._wiring.clock()
+            if self._failures == 0:
+                self._since = now
+            briefly = self.listed and now - self._since < BRIEF and fault.code != "config_error"
+            self._fault, self._state = fault, "restarting" if briefly else "down"
             self._failures += 1
             self._moved.notify_all()
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=fault.message)
@@ -247,23 +254,22 @@ class Upstream:
             try:
                 return await link.call(tool, args, asking)
             except ServerFault as fault:
-                if fault.sent and not (asking.repeatable and fault.code == "connection_error"):
-                    raise self._failure(fault) from fault
-                if fault.code == "config_error":
-                    raise self._failure(fault) from fault
+                again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
+                if not again or fault.code == "config_error":
+                    raise _failure(self.name, fault, self._wiring.scrub) from fault
             await self._left(link, asking.deadline)
 
     async def _linked(self, deadline: float) -> Link:
         """The connection, or the next one."""
         self._wanted.set()
-        try:
-            async with asyncio.timeout_at(deadline), self._moved:
-                await self._moved.wait_for(lambda: self._usable() is not None)
-        except TimeoutError:
-            fault = self._fault or ServerFault("the server has not been reached yet")
-            raise self._failure(fault) from None
+        # A little earlier than the call itself, so that the model is told why rather than that it took too long.
+        until = deadline - min(EARLY, max(0.0, deadline - asyncio.get_running_loop().time()) / 10)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until), self._moved:
+                await self._moved.wait_for(lambda: self._usable() is not None or self._hopeless(patience=2))
         link = self._usable()
-        assert link is not None
+        if link is None:
+            raise _failure(self.name, self._fault or UNKNOWN, self._wiring.scrub)
         return link
 
     def _usable(self) -> Link | None:
@@ -275,7 +281,8 @@ class Upstream:
             async with asyncio.timeout_at(deadline), self._moved:
                 await self._moved.wait_for(lambda: self._link is not link or link.over.is_set())
 
-    def _failure(self, fault: ServerFault) -> ToolError:
-        code = {"timeout": "tool_timeout", "auth_error": "auth_error"}.get(fault.code, "connection_error")
-        message = f"MCP server {self.name}: {self._wiring.scrub(fault.message)}"
-        return ToolError(code, message, retryable=fault.retryable)
+
+def _failure(name: str, fault: ServerFault, scrub: Callable[[str], str]) -> ToolError:
+    """The fault as the model is told of it."""
+    code = {"timeout": "tool_timeout", "auth_error": "auth_error"}.get(fault.code, "connection_error")
+    return ToolError(code, f"MCP server {name}: {scrub(fault.message)}", retryable=fault.retryable)

@@ -8,9 +8,9 @@ who is asked, where tokens are kept, and how a failure is told. It is imported w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx2
 from mcp.client.auth import OAuthClientProvider, OAuthFlowError
@@ -127,7 +127,8 @@ class _Storage:
         self._identity = identity
 
     async def get_tokens(self) -> OAuthToken | None:
-        return await self._read("tokens", OAuthToken)
+        text = await self._kept.read("tokens")
+        return None if text is None else OAuthToken.model_validate_json(text)
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
         await self._kept.write("tokens", tokens.model_dump_json(exclude_none=True))
@@ -135,7 +136,8 @@ class _Storage:
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         own = self._identity
         if own.client_id is None:
-            return await self._read("client", OAuthClientInformationFull)
+            text = await self._kept.read("client")
+            return None if text is None else OAuthClientInformationFull.model_validate_json(text)
         return OAuthClientInformationFull(
             client_id=own.client_id,
             client_secret=own.client_secret,
@@ -145,10 +147,3 @@ class _Storage:
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         await self._kept.write("client", client_info.model_dump_json(exclude_none=True))
-
-    async def _read(self, name: str, model: type[Any]) -> Any:
-        text = await self._kept.read(name)
-        return None if text is None else model.model_validate_json(text)
-
-
-Send = Callable[[str], Awaitable[None]]

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import msgspec
+
 from headgate.core.errors import ProviderError
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import Model, ModelEvent, ModelRequest, Restarted, TurnDone
@@ -51,13 +53,15 @@ class WallClock:
 class Candidate:
     """One way to make the turn: a model port, the model id to ask for, and how patient to be with it.
 
-    `turn_timeout` is in seconds and covers all tries of this candidate and the pauses between them.
+    `turn_timeout` is in seconds and covers all tries of this candidate and the pauses between them. `name` is the
+    provider's, and stands in the turns that it makes.
     """
 
     provider: Model
     model: str
     retry: Retry
     turn_timeout: float
+    name: str = ""
 
 
 class Attempts:
@@ -137,6 +141,8 @@ class _Course:
         if event is None and not self._done:
             raise unavailable("provider_cut_off", "the provider's answer ended before it was whole")
         self._done = isinstance(event, TurnDone)
+        if isinstance(event, TurnDone):
+            return msgspec.structs.replace(event, provider=self.candidate.name)
         return event
 
     def advance(self, error: ProviderError) -> Restarted | None:

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
+from headgate.core.context import Principal
 from headgate.manifest.diagnostics import Diagnostic, render_json
 from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
@@ -22,9 +23,9 @@ from headgate.server.wire import answer
     "/v1/admin/reload", status_code=200, guards=[require_scope], opt={"scopes": ("admin:reload",)}, tags=["admin"],
     summary="Compile the tree and make it live",
 )  # fmt: skip
-async def reload(request: Request[Any, Any, State], edge: NamedDependency[Edge]) -> ASGIResponse:
+async def reload(request: Request[Principal, Any, State], edge: NamedDependency[Edge]) -> ASGIResponse:
     """`applied` or `unchanged`; 422 with every finding when the tree has errors, 412 when `If-Match` is stale."""
-    done = await edge.reloader.reload(match=_wanted(request.headers.get("if-match")))
+    done = await edge.reloader.reload(match=_wanted(request.headers.get("if-match")), by=request.user)
     body: dict[str, Any] = {
         "revision": done.revision,
         "difference": asdict(done.difference),

@@ -15,11 +15,12 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from headgate import __version__
-from headgate.compile.specs import Server
+from headgate.compile.serving import Server
 from headgate.core.errors import GatewayError
 from headgate.server import (
     admin,
     agents,
+    audit,
     chat,
     chat_tools,
     conversations,
@@ -30,8 +31,10 @@ from headgate.server import (
     sessions,
     status,
     tools,
+    usage,
     waits,
 )  # fmt: skip
+from headgate.server.audited import Audited
 from headgate.server.door import Door, allowed_hosts, allowed_origins
 from headgate.server.edge import Edge
 from headgate.server.errors import on_crash, on_gateway_error, on_http_error
@@ -78,6 +81,9 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     waits.list_waits,
     waits.get_wait,
     waits.reply,
+    audit.list_audit,
+    audit.verify_audit,
+    usage.usage,
     admin.reload,
     admin.diagnostics,
     status.openapi,
@@ -108,7 +114,7 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
         logging_config=None,
         debug=False,
     )
-    return Door(app, allowed_hosts(server, bound), allowed_origins(server))
+    return Door(Audited(app, edge.host.auditor), allowed_hosts(server, bound), allowed_origins(server))
 
 
 def _edge(state: State) -> Edge:

@@ -36,10 +36,10 @@ def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
     principal = find_principal(connection.app.state["edge"].snapshot, key.strip())
     if principal is None:
         raise Unauthenticated("the API key is not valid", code="invalid_credentials")
+    connection.scope["user"] = principal  # known from here on, also to the audit log when it may not
     wanted = [scope.format_map(connection.path_params) for scope in handler.opt["scopes"]]
     if not any(_holds_some(principal, scope) for scope in wanted):
         principal.require(*wanted)
-    connection.scope["user"] = principal
 
 
 def _holds_some(principal: Principal, scope: str) -> bool:

@@ -121,10 +121,11 @@ class Decide(Body):
 
 
 class Failure(Body):
-    """Why a front end has no result."""
+    """Why a front end has no result; `retryable`, if it may have one when it is asked again."""
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,63}$")] = "tool_error"
     message: Annotated[str, Field(min_length=1, max_length=10_000)]
+    retryable: bool = False
 
 
 class Reply(Body):

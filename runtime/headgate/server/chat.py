@@ -46,6 +46,7 @@ async def init(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
         principal = find_principal(edge.snapshot, body.api_key)
         if principal is None:
             raise Unauthenticated("Invalid API key")
+        request.scope["user"] = principal
         return answer(await _opened(edge, principal, request.headers.get(AGENT)))
     except Refused as refused:
         return refused.response
@@ -71,7 +72,7 @@ async def chat(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
     """Streams server-sent events until the terminal `stream_complete` or `error`."""
     try:
         body = read(Chat, await request.body(), request.headers.get("content-type"))
-        session, principal = await authenticated(edge, request.headers.get("authorization"))
+        session, principal = await authenticated(edge, request)
         return await _stream(edge, body, session, principal)
     except Refused as refused:
         return refused.response
@@ -79,10 +80,10 @@ async def chat(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
         return detail(error)
 
 
-async def authenticated(edge: Edge, header: str | None) -> tuple[Session, Principal]:
+async def authenticated(edge: Edge, request: AnyRequest) -> tuple[Session, Principal]:
     """The session of the token and who owns it, as the live revision knows the owner: a key that is gone, was changed
     or has another name now owns nothing."""
-    session_id, digest = edge.tokens.read(header)
+    session_id, digest = edge.tokens.read(request.headers.get("authorization"))
     session = await edge.host.sessions.find(session_id)
     known = session is not None and session.record.state == "open"
     principal = edge.snapshot.principals.get(session.record.key_digest) if session and known else None
@@ -90,6 +91,7 @@ async def authenticated(edge: Edge, header: str | None) -> tuple[Session, Princi
         raise Unauthenticated("Unknown session")
     if not hmac.compare_digest(digest.encode(), principal.digest[:16].encode()):
         raise Unauthenticated("Unknown session")
+    request.scope["user"] = principal
     principal.require("chat")
     return session, principal
 

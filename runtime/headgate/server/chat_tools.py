@@ -46,12 +46,12 @@ async def approve(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIRespo
     """`{"status": "ok"}` for the first answer; `allow_tool_type` lets it hold for the session, if the policy does."""
     try:
         body = read(Approval, await request.body(), request.headers.get("content-type"))
-        session, principal = await authenticated(edge, request.headers.get("authorization"))
+        session, principal = await authenticated(edge, request)
         asked, now = await _asked(edge, session.id, body, "approval"), time.time()
         _require_open(asked, body.nonce, edge, now)
         require_answerer(principal, asked)
         vote = Vote(by=principal.key, decision="approve" if body.approved else "deny", at=now)
-        return await _voted(edge, asked, vote, remember=body.allow_tool_type)
+        return await _voted(edge, asked, vote, principal.team, remember=body.allow_tool_type)
     except Refused as refused:
         return refused.response
     except RequestError as error:
@@ -63,11 +63,11 @@ async def deliver(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIRespo
     """`{"status": "ok"}` for the first result of a call."""
     try:
         body = read(Result, await request.body(), request.headers.get("content-type"))
-        session, principal = await authenticated(edge, request.headers.get("authorization"))
+        session, principal = await authenticated(edge, request)
         asked, now = await _asked(edge, session.id, body, "client_tool"), time.time()
         _require_open(asked, body.nonce, edge, now)
         require_answerer(principal, asked)
-        return await _given(edge, asked, delivered(asked, _result(body), now))
+        return await _given(edge, asked, delivered(asked, _result(body), now, principal))
     except Refused as refused:
         return refused.response
     except RequestError as error:
@@ -97,9 +97,9 @@ def _require_open(wait: WaitRecord, nonce: str, edge: Edge, now: float) -> None:
         raise Rejected(_LATE[wait.kind], 410)
 
 
-async def _voted(edge: Edge, wait: WaitRecord, vote: Vote, *, remember: bool) -> ASGIResponse:
+async def _voted(edge: Edge, wait: WaitRecord, vote: Vote, team: str, *, remember: bool) -> ASGIResponse:
     try:
-        await cast(wait, vote, Polls(edge.host, edge.host.ledger), remember=remember)
+        await cast(wait, vote, Polls(edge.host, edge.host.ledger), team=team, remember=remember)
     except Conflict:  # somebody was quicker, the run has ended, or the key has voted before
         raise await _refused(edge, wait) from None
     return answer({"status": "ok"})
@@ -123,4 +123,5 @@ def _result(body: Result) -> ToolResult:
     code, message = body.error.get("code"), body.error.get("message")
     known = isinstance(code, str) and _CODE.fullmatch(code)
     said = message if isinstance(message, str) and message else dump(body.error).decode()
-    return failed(code if known and isinstance(code, str) else "tool_error", printable(said))
+    again = body.error.get("retryable") is True
+    return failed(code if known and isinstance(code, str) else "tool_error", printable(said), retryable=again)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from litestar.response.base import ASGIResponse
 
-from headgate.compile.specs import Server
+from headgate.compile.serving import Server
 from headgate.server.errors import refusal
 
 if TYPE_CHECKING:

@@ -41,7 +41,8 @@ async def ready(edge: NamedDependency[Edge]) -> ASGIResponse:
 @get("/v1/status", guards=[require_scope], opt={"scopes": READERS}, tags=["status"], summary="Conditions and revision")
 async def status(edge: NamedDependency[Edge]) -> ASGIResponse:
     """The live revision, what is wrong with the tree if anything is, and whether answers are scripted."""
-    return answer(_status(edge) | {"waiting": await _waiting(edge)}, headers={"etag": etag(edge)})
+    told = {"waiting": await _waiting(edge), "audit": await _audit_head(edge)}
+    return answer(_status(edge) | told, headers={"etag": etag(edge)})
 
 
 @get("/openapi.json", include_in_schema=False)
@@ -81,6 +82,15 @@ def _server(server: ToolServer) -> dict[str, Any]:
         "error": {"code": health.error.code, "message": health.error.message} if health.error else None,
         "problems": list(health.problems),
     }
+
+
+async def _audit_head(edge: Edge) -> str | None:
+    """The newest record of the audit log, for those who keep it elsewhere; None while the ledger does not answer."""
+    try:
+        head = (await edge.host.ledger.audit_ends()).head
+    except StoreError:
+        return None
+    return f"{head.n}:{head.hash}"
 
 
 def _status(edge: Edge) -> dict[str, Any]:

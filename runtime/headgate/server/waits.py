@@ -104,7 +104,8 @@ async def decide(approval_id: FromPath[str], request: ByKey, edge: NamedDependen
     vote = Vote(
         by=principal.key, decision=body.decision, at=time.time(), reason=body.reason, edited_args=body.edited_args
     )
-    return answer(wait_view(await cast(wait, vote, Polls(edge.host, edge.host.ledger), remember=body.remember)))
+    polls = Polls(edge.host, edge.host.ledger)
+    return answer(wait_view(await cast(wait, vote, polls, team=principal.team, remember=body.remember)))
 
 
 def _schema(edge: Edge, wait: WaitRecord) -> Mapping[str, Any]:
@@ -142,7 +143,7 @@ async def reply(wait_id: FromPath[str], request: ByKey, edge: NamedDependency[Ed
     require_answerer(principal, wait)
     match wait.kind:
         case "client_tool":
-            said = delivered(wait, _result(body), time.time())
+            said = delivered(wait, _result(body), time.time(), principal)
         case "unknown_outcome":
             said = _outcome(wait, body, principal)
         case _:
@@ -154,7 +155,7 @@ def _result(body: Reply) -> ToolResult:
     if body.given not in ({"result"}, {"error"}) or (body.given == {"error"} and body.error is None):
         raise Invalid("a client tool is answered with exactly one of result and error", code="wrong_answer")
     if body.error is not None:
-        return failed(body.error.code, body.error.message)
+        return failed(body.error.code, body.error.message, retryable=body.error.retryable)
     return ToolResult(structured=body.result)
 
 
@@ -165,4 +166,4 @@ def _outcome(wait: WaitRecord, body: Reply, principal: Principal) -> Answer:
         )
     vote = Vote(by=principal.key, decision=body.decision, at=time.time(), reason=body.reason)
     result = ToolResult(structured=body.result) if "result" in body.given else None
-    return replace(decided(wait, vote), result=result)
+    return replace(decided(wait, vote, team=principal.team), result=result)

@@ -1,4 +1,4 @@
-"""The port that every back-end of the ledger fulfils, in four parts: sessions, runs, ownership, and waits."""
+"""The port that every back-end of the ledger fulfils, in parts: sessions, runs, ownership, waits, audit and usage."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from headgate.core.events import Event, EventId, RunState
+from headgate.stores.audit import AuditEntry, AuditFilter, AuditPage, AuditRecord, Ends
 from headgate.stores.records import (
-    Cutoffs,
     Exchange,
     Intent,
     Lease,
@@ -23,9 +23,10 @@ from headgate.stores.records import (
     SessionSummary,
     StepCommit,
     StepRecord,
-    Swept,
 )
+from headgate.stores.sweep import Cutoffs, Swept
 from headgate.stores.told import Batch, Told
+from headgate.stores.usage import Scope, Spent, UsageFilter, UsageSum
 from headgate.stores.waits import Answer, Grant, Opened, WaitFilter, WaitRecord
 
 
@@ -69,7 +70,8 @@ class SessionLedger(Protocol):
 
 
 class RunLedger(Protocol):
-    """Runs, their steps and their logs. Writing raises `StoreError` with the code `fenced` unless the run is running
+    """Runs, their steps and their logs. What a transaction tells, its `told.audit` too, is kept with it or not at all,
+    and so is the usage of a model turn. Writing raises `StoreError` with the code `fenced` unless the run is running
     under the fence that is given."""
 
     async def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> None:
@@ -196,18 +198,57 @@ class WaitLedger(Protocol):
         ...
 
 
-class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, Protocol):
-    """The durable record of sessions, runs, steps, messages, logs and waits.
+class RecordsLedger(Protocol):
+    """The audit log: one chain of records, however many write to it."""
 
-    Every method but `sweep` is one transaction: it is kept whole or not at all. All of them raise `StoreError`, with
-    the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there already, or one that is
-    referred to is not), `store_closed` or `store_error`; the ledger works again as soon as the cause is gone. When the
-    awaiting task is cancelled the transaction is still kept or dropped as a whole, and the caller cannot know which.
+    async def append_audit(self, entries: Sequence[AuditEntry], /) -> None:
+        """Adds records for what is told in no other transaction, in this order."""
+        ...
+
+    async def audit(self, wanted: AuditFilter, /) -> AuditPage:
+        """The records that fit, newest first."""
+        ...
+
+    async def audit_chain(self, after: int, limit: int, /) -> tuple[AuditRecord, ...]:
+        """The records with greater numbers, oldest first."""
+        ...
+
+    async def audit_place(self, at: float, /) -> int:
+        """A number behind which all records since `at` stand, and few that are older."""
+        ...
+
+    async def audit_ends(self) -> Ends:
+        """Where the chain begins and ends; without a record the head is the anchor."""
+        ...
+
+
+class AccountsLedger(Protocol):
+    """What model turns used. A turn is kept with its step, and outlives its run."""
+
+    async def usage(self, wanted: UsageFilter, /) -> tuple[UsageSum, ...]:
+        """The sums, in the order of their names; without a group exactly one. Turns that are kept meanwhile may be
+        missing."""
+        ...
+
+    async def spent(self, scope: Scope, since: float, until: float, slot: int, /) -> tuple[Spent, ...]:
+        """What each key, team or session used between these times, to the minute, in each slot of so many minutes."""
+        ...
+
+
+class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, RecordsLedger, AccountsLedger, Protocol):
+    """The durable record of sessions, runs, steps, messages, logs and waits, of who did what, and of what it cost.
+
+    Every method that writes, but `sweep`, is one transaction: it is kept whole or not at all. All methods raise
+    `StoreError`, with the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there
+    already, or one that is referred to is not), `store_closed` or `store_error`; the ledger works again as soon as the
+    cause is gone. When the awaiting task is cancelled the transaction is still kept or dropped as a whole, and the
+    caller cannot know which.
     """
 
     async def sweep(self, cutoffs: Cutoffs, limit: int, /) -> Swept:
         """Deletes what is older than the cutoffs, about `limit` rows of each kind at most; ended runs only.
 
+        Of the audit log the anchor keeps the last record that went, and a new one tells of it; the newest never goes.
         A run that another one stands on, or that is the head of another session, stays as long as that does. `more`
         says that another sweep would find something.
         """

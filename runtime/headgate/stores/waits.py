@@ -9,6 +9,8 @@ import msgspec
 
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.core.passage import Trail
+from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Told
 
 Decision = Literal["approve", "deny", "retry", "done", "failed"]
@@ -34,7 +36,8 @@ class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `principal` and `team` are whose run it is. `args_hash` binds an approval to the arguments. `approvers` are the keys
     and teams that may answer; none named: whoever owns the run. `result` is the answer to a `client_tool`, or what a
-    person says that a cut-off call came to. `revision` counts the changes of the record.
+    person says that a cut-off call came to. `trail` is what interceptors did before a `client_tool` was asked.
+    `revision` counts the changes of the record.
     """
 
     id: str
@@ -62,6 +65,7 @@ class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):
     result: ToolResult | None = None
     resolved_at: float | None = None
     revision: int = 1
+    trail: Trail | None = None
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +90,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What settles a wait: the state it goes to, by which vote, or with which result; with the state `pending` it is a
-    vote that needs others. With a `revision`, it is for that revision of the record only."""
+    vote that needs others. With a `revision`, it is for that revision of the record only. `audit` is kept if it is."""
 
     wait_id: str
     state: WaitState
@@ -95,6 +99,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     result: ToolResult | None = None
     grant: Grant | None = None
     revision: int | None = None
+    audit: tuple[AuditEntry, ...] = ()
 
 
 class WaitFilter(msgspec.Struct, frozen=True, kw_only=True):

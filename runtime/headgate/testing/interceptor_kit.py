@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
 
-from headgate.core.context import Action, Mode, RunContext, SessionInfo, ToolContext
+from headgate.core.context import ToolContext
 from headgate.core.errors import PolicyRefused
 from headgate.core.kind import Env, Kind, Scope
-from headgate.core.messages import CODES, ErrorInfo, Message, Text, ToolCall, ToolResult, Usage
+from headgate.core.messages import CODES, ToolCall, ToolResult
+from headgate.core.passage import Deferred
 from headgate.core.ports import (
-    Annotations,
     Interceptor,
     ModelEvent,
     ModelRequest,
@@ -30,97 +31,28 @@ from headgate.core.ports import (
     TurnDone,
 )
 from headgate.interceptors.common import InterceptorSpec
+from headgate.testing.interceptor_fakes import (
+    CUT_OFF,
+    INNOCENT,
+    LOOKUP,
+    PROSE,
+    Listener,
+    Tool,
+    Turn,
+    asking,
+    calling,
+    saying,
+)
+
+__all__ = [
+    "CUT_OFF", "INNOCENT", "LOOKUP", "PROSE", "Listener", "Tool", "Turn", "asking", "calling", "check_innocent",
+    "check_refusal", "opened", "saying", "text_of", "told",
+]  # fmt: skip
 
 PATIENCE = 10.0
 """Seconds that a check waits for what must happen."""
 HELD = 1_000
 """Characters of a stream that an interceptor which does not hold all of a turn may hold."""
-LOOKUP = ToolDefinition(
-    "lookup", "Looks a thing up.", {"type": "object"}, Annotations(True, False, True, False), kind="function"
-)
-"""A tool that nobody needs to be afraid of."""
-INNOCENT = ToolResult(structured={"found": True})
-CUT_OFF = ErrorInfo("provider_cut_off", "the model's turn was cut off", retryable=True)
-PROSE = "The plan of the customer is the one that was asked for, and it goes on. "
-
-
-@dataclass
-class Listener:
-    """Makes contexts, and keeps what an interceptor says through them."""
-
-    decisions: list[tuple[str, Action, str, Mode]] = field(default_factory=list)
-    output: list[tuple[str, str]] = field(default_factory=list)
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    marks: dict[str, str] = field(default_factory=dict)
-
-    def turn(self, **keys: Any) -> RunContext:
-        """The context of a model turn."""
-        session = SessionInfo("sess_1", team="ops", key="local")
-        return replace(RunContext("run_1", 1, "assistant", session, decide=self._decide), **keys)
-
-    def call(self, tool: ToolDefinition | None = LOOKUP, timeout: float = 10.0, **keys: Any) -> ToolContext:
-        """The context of a call that may take `timeout` seconds from now; `keys` are those of the turn's."""
-        within, clock = self.turn(**keys), asyncio.get_running_loop().time
-        return ToolContext(
-            run=within.run, step=2, call_id="call_1", agent=within.agent, session=within.session,
-            deadline=clock() + timeout, emit=lambda kind, /, **data: self.events.append((kind, data)),
-            output=lambda stream, text, /: self.output.append((stream, text)), idempotency_key="run_1:2",
-            within=within, tool=tool, mark=self.marks.__setitem__, clock=clock,
-        )  # fmt: skip
-
-    def _decide(self, policy: str, action: Action, code: str, _message: str, /, *, mode: Mode) -> None:
-        self.decisions.append((policy, action, code, mode))
-
-
-@dataclass
-class Tool:
-    """The tool behind an interceptor: it keeps what it was called with; it answers the results in turn, the last of
-    them again and again."""
-
-    results: Sequence[ToolResult] = (INNOCENT,)
-    calls: list[ToolCall] = field(default_factory=list)
-
-    async def __call__(self, call: ToolCall, _ctx: ToolContext, /) -> ToolResult:
-        self.calls.append(call)
-        return self.results[min(len(self.calls), len(self.results)) - 1]
-
-
-@dataclass
-class Turn:
-    """The model behind an interceptor: it tells these events, and says whether it was closed before its end."""
-
-    events: Sequence[ModelEvent]
-    asked: list[ModelRequest] = field(default_factory=list)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    endless: bool = False
-    closed: bool = False
-
-    async def __call__(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
-        self.asked.append(request)
-        try:
-            for event in self.events:
-                yield event
-            self.begun.set()
-            if self.endless:
-                await asyncio.Event().wait()
-        finally:
-            self.closed = True
-
-
-def saying(*pieces: str) -> Turn:
-    """A turn that says these pieces."""
-    done = TurnDone(Message("assistant", (Text("".join(pieces)),)), Usage(input=10, output=5), "end", "m", 0.5)
-    return Turn((*map(TextChunk, pieces), done))
-
-
-def asking(*texts: str) -> ModelRequest:
-    """A request in which the user has said these texts, one a message."""
-    return ModelRequest("m", "You help.", tuple(Message("user", (Text(each),)) for each in texts))
-
-
-def calling(name: str = "lookup", **args: Any) -> ToolCall:
-    """A call of a tool."""
-    return ToolCall("call_1", name, args)
 
 
 @contextlib.asynccontextmanager
@@ -162,6 +94,7 @@ async def check_innocent(interceptor: Interceptor, call: ToolCall | None = None)
     await check_call(interceptor, wanted)
     await check_parallel(interceptor, wanted)
     await check_cancellation(interceptor, wanted)
+    await check_two_ways(interceptor, wanted)
     await check_without_arguments(interceptor)
     await check_turn(interceptor)
     await check_stream(interceptor)
@@ -217,8 +150,25 @@ async def check_cancellation(interceptor: Interceptor, call: ToolCall) -> None:
     assert asyncio.all_tasks() == before, "a task was left"
 
 
-async def _made(interceptor: Interceptor, call: ToolCall, tool: Any) -> ToolResult:
-    return await interceptor.around_tool(Listener().call(), call, tool)
+async def _made(interceptor: Interceptor, call: ToolCall, tool: Any, ctx: ToolContext | None = None) -> ToolResult:
+    return await interceptor.around_tool(ctx or Listener().call(), call, tool)
+
+
+async def check_two_ways(interceptor: Interceptor, call: ToolCall) -> None:
+    """A call that can only wait for its result is not taken for one that failed; with what it left in its `memo`, the
+    interceptor hands the result through later, and makes the call once."""
+    other, first = ToolCall(call.id, call.name, {**(call.args or {}), "number": -2}), Listener().call()
+
+    async def wait(wanted: ToolCall, _ctx: ToolContext, /) -> ToolResult:
+        raise Deferred(wanted)
+
+    (outcome,) = await asyncio.gather(_made(interceptor, other, wait, first), return_exceptions=True)
+    assert isinstance(outcome, Deferred), f"the interceptor answers a call that waits: {outcome}"
+    assert outcome.call.args == other.args, "the call was changed"
+    tool, kept = Tool(), json.loads(json.dumps(first.memo))
+    result = await interceptor.around_tool(replace(Listener().call(), resumed=True, memo=kept), other, tool)
+    assert result.structured == INNOCENT.structured, "the result was changed"
+    assert len(tool.calls) == 1, f"the call was made {len(tool.calls)} times"
 
 
 async def check_without_arguments(interceptor: Interceptor) -> None:

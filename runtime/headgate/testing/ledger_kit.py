@@ -15,12 +15,14 @@ from headgate.core.errors import StoreError
 from headgate.core.messages import ErrorInfo
 from headgate.stores.records import Produced, Progress
 from headgate.stores.told import Told
+from headgate.testing.ledger_audit import AUDIT, many_write_one_chain
 from headgate.testing.ledger_checks import Contract, Opener, begin, found, refused, same
 from headgate.testing.ledger_logs import LOGS
 from headgate.testing.ledger_records import RECORDS
 from headgate.testing.ledger_samples import LEASE, a_commit, a_run, a_session, a_step, an_end, answered
 from headgate.testing.ledger_sessions import SESSIONS
 from headgate.testing.ledger_upkeep import UPKEEP
+from headgate.testing.ledger_usage import USAGE
 from headgate.testing.ledger_waits import WAITS, one_of_many_answers_wins, parking_and_answers_meet
 from headgate.testing.ledger_work import WORK, claims_do_not_meet
 
@@ -142,6 +144,8 @@ CONTRACTS: tuple[Contract, ...] = (
     *WORK,
     *WAITS,
     *UPKEEP,
+    *AUDIT,
+    *USAGE,
     commit_is_whole,
     end_is_kept,
     fence_is_held,
@@ -154,6 +158,13 @@ CONTRACTS: tuple[Contract, ...] = (
 """Every promise of `Ledger`; a back-end keeps them all."""
 
 TWICE: frozenset[Contract] = frozenset(
-    {restart_keeps_all, close_finishes, claims_do_not_meet, one_of_many_answers_wins, parking_and_answers_meet}
+    {
+        restart_keeps_all,
+        close_finishes,
+        claims_do_not_meet,
+        one_of_many_answers_wins,
+        parking_and_answers_meet,
+        many_write_one_chain,
+    }
 )
 """Those that open the store more than once, which a store in memory cannot pass."""

@@ -9,7 +9,8 @@ from typing import Any
 from headgate.core.errors import StoreError
 from headgate.core.events import RunStarted
 from headgate.stores.port import Ledger
-from headgate.stores.records import Cutoffs, NewRun, RunFilter, SessionFilter, Swept
+from headgate.stores.records import NewRun, RunFilter, SessionFilter
+from headgate.stores.sweep import Cutoffs, Swept
 from headgate.stores.told import Batch
 from headgate.testing.ledger_checks import Contract, Opener, begin, found, open_session, refused, same, told
 from headgate.testing.ledger_samples import a_commit, a_park, a_wait, an_end, asked, at, deltas

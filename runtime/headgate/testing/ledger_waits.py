@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from headgate.core.events import RunState
 from headgate.core.messages import Text, ToolResult
+from headgate.core.passage import Pass, Trail
 from headgate.stores.port import Ledger
 from headgate.stores.records import Progress
 from headgate.stores.waits import Grant, Vote, WaitFilter, WaitRecord
@@ -20,8 +22,17 @@ async def wait_is_kept(opener: Opener) -> None:
     async with opener() as ledger:
         session = await open_session(ledger)
         new = await begin(ledger, session_id=session.id)
-        many = {"approvers": ("boss", "ops"), "quorum": 2, "shown": ({"label": "Sum", "value": 5},), "qualifier": "5"}
-        wait = a_wait(new.id, session_id=session.id, policy="p", may_remember=True, args={"é": [None]}, **many)
+        many: dict[str, Any] = {
+            "approvers": ("boss", "ops"),
+            "quorum": 2,
+            "shown": ({"label": "Sum", "value": 5},),
+            "qualifier": "5",
+        }
+        trail = Trail(
+            (Pass("limit"), Pass("shape", args={"é": [1]}, memo={"n": 1}), Pass("x", False)), {"tainted": "t"}
+        )
+        many |= {"trail": trail, "args": {"é": [None]}}
+        wait = a_wait(new.id, session_id=session.id, policy="p", may_remember=True, **many)
         await ledger.open_wait(asked(wait))
         same((await ledger.wait(wait.id), await ledger.wait("wait_none")), (wait, None))
         await refused(ledger.open_wait(asked(wait)), "store_conflict")

@@ -20,49 +20,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from headgate.testing.mcp_stdio_tools import NONE, PIXEL, TOOLS, tool
+
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 INFO = {"name": "mcp-stdio-fake", "version": "1"}
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-_NONE: dict[str, Any] = {"type": "object", "properties": {}}
-
-
-def _tool(name: str, about: str, schema: dict[str, Any] = _NONE, **hints: bool) -> dict[str, Any]:
-    return {"name": name, "description": about, "inputSchema": schema, **({"annotations": hints} if hints else {})}
-
-
-TOOLS = {
-    each["name"]: each
-    for each in (
-        _tool("echo", "Says a text back.", _TEXT, readOnlyHint=True),
-        _tool("add", "Adds two numbers.", {
-            "type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}, "required": ["a", "b"],
-        }),
-        _tool("pid", "The number of the process.", readOnlyHint=True),
-        _tool("env", "The names of the environment's variables."),
-        _tool("sleep", "Answers after a while.", {
-            "type": "object", "properties": {"seconds": {"type": "number"}}, "required": ["seconds"],
-        }),
-        _tool("cancelled", "How many calls were cancelled."),
-        _tool("die", "Ends the process without an answer."),
-        _tool("hang", "Never answers again."),
-        _tool("fail", "Fails in words.", _TEXT),
-        _tool("refuse", "Fails with an error of the protocol."),
-        _tool("parts", "Answers in many parts."),
-        _tool("table", "Answers structured content."),
-        _tool("grow", "Adds a tool to the list.", {
-            "type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"],
-        }),
-        _tool("shrink", "Takes a tool off the list.", {
-            "type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"],
-        }),
-        _tool("ask", "Asks a question before it answers."),
-        _tool("complain", "Writes to standard error.", _TEXT),
-        _tool("flood", "Answers with many bytes.", {
-            "type": "object", "properties": {"bytes": {"type": "integer"}}, "required": ["bytes"],
-        }),
-    )
-}  # fmt: skip
 
 
 class Server:
@@ -72,7 +33,7 @@ class Server:
         self.options = options
         self.tools = dict(TOOLS)
         for number in range(options.tools):
-            self.tools[f"more_{number:04d}"] = _tool(f"more_{number:04d}", "One of many.")
+            self.tools[f"more_{number:04d}"] = tool(f"more_{number:04d}", "One of many.")
         self.lock = threading.Lock()
         self.stopped: set[Any] = set()
         self.cancelled = 0
@@ -131,12 +92,12 @@ class Server:
         names = [*self.tools, *self._extra()]
         start = int(params.get("cursor") or 0)
         end = start + self.options.pages
-        shown: list[Any] = [self.tools.get(name) or _tool(name, "From the file.") for name in names[start:end]]
+        shown: list[Any] = [self.tools.get(name) or tool(name, "From the file.") for name in names[start:end]]
         if self.options.bad and start == 0:
             shown += [
                 {"name": "broken", "inputSchema": {"type": "string"}}, {"name": "wrong", "inputSchema": {
                     "type": "object", "properties": {"x": {"type": "nonsense"}}}},
-                {"name": "hidden", "description": "Visible\u200b\u202e\u0007.\U000e0041", "inputSchema": _NONE},
+                {"name": "hidden", "description": "Visible\u200b\u202e\u0007.\U000e0041", "inputSchema": NONE},
             ]  # fmt: skip
         more = {"nextCursor": str(end)} if end < len(names) else {}
         cached = {"ttlMs": 0, "cacheScope": "private"} if self.modern else {}
@@ -193,6 +154,10 @@ class Server:
                 self.send(method="notifications/tools/list_changed", params={"_meta": meta})
         else:
             self.send(method="notifications/tools/list_changed")
+
+
+class Calls(Server):
+    """The tools."""
 
     def call_echo(self, identity: Any, args: dict[str, Any], _params: Any) -> None:
         self.say(identity, str(args.get("text")))
@@ -251,7 +216,7 @@ class Server:
 
     def call_grow(self, identity: Any, args: dict[str, Any], _params: Any) -> None:
         name = args["name"]
-        self.tools[name] = _tool(name, "A new one.")
+        self.tools[name] = tool(name, "A new one.")
         self.changed()
         self.say(identity, name)
 
@@ -271,7 +236,8 @@ class Server:
             self.say(identity, json.dumps(answers["ok"].get("action")))
 
     def call_complain(self, identity: Any, args: dict[str, Any], _params: Any) -> None:
-        print(args["text"], file=sys.stderr, flush=True)
+        sys.stderr.write(f"{args['text']}\n")
+        sys.stderr.flush()
         self.say(identity, "complained")
 
     def call_flood(self, identity: Any, args: dict[str, Any], _params: Any) -> None:
@@ -297,7 +263,7 @@ def main() -> None:
             file.write("".join(f"{pid}\n" for pid in pids))
     if options.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    server = Server(options)
+    server = Calls(options)
     for line in sys.stdin:
         if line.strip():
             server.handle(json.loads(line))

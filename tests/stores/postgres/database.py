@@ -46,6 +46,7 @@ class Postgres:
 
     dialect = Dialect(
         now="CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
+        digest="encode(sha256(convert_to(%s, 'UTF8')), 'hex')",
         share="FOR SHARE",
         lock="FOR UPDATE",
         skip="FOR UPDATE SKIP LOCKED",

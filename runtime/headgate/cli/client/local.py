@@ -155,14 +155,16 @@ class LocalClient:
         if principal is not OPERATOR:
             require_approver(principal, wait)
         vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
-        done = await cast(wait, vote, Polls(self._host, self._host.ledger), remember=reply.remember)
+        polls = Polls(self._host, self._host.ledger)
+        done = await cast(wait, vote, polls, team=principal.team, remember=reply.remember)
         if self._run is not None and done.state != "pending":
             self._run.answered()
 
     async def decline(self, question: InputRequested) -> None:
         """The result of the call is that nobody here can execute it."""
         wait = await self._wait(question)
-        await self._give(delivered(wait, ToolResult(status="error", error=NOT_SUPPORTED), time.time()), wait)
+        result = ToolResult(status="error", error=NOT_SUPPORTED)
+        await self._give(delivered(wait, result, time.time(), self._principal()), wait)
 
     async def _give(self, answer: Answer, wait: WaitRecord) -> None:
         await give(answer, wait, self._host)

@@ -13,6 +13,7 @@ from headgate.compile.checks.agents import (
     check_prompts,
 )
 from headgate.compile.checks.approvals import check_named_policies, check_policies
+from headgate.compile.checks.budgets import check_budgets
 from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_retention, check_store
 from headgate.compile.checks.interceptors import check_covered, check_interceptors
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
@@ -37,6 +38,7 @@ CHECKS: tuple[Rule, ...] = (
     check_profiles,
     check_limits,
     check_prices,
+    check_budgets,
     check_files,
     check_prompts,
     check_keys,

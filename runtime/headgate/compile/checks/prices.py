@@ -19,12 +19,18 @@ def check_prices(draft: Draft) -> Located:
         return
     for agent in draft.agents.values():
         key = _budget(agent)
-        lacking = [each for each in _reached(draft, agent) if not _priced(draft, each)] if key else []
-        for target in lacking:
+        for target in unpriced(draft, [agent]) if key else ():
             model = "the default model" if target.model == "auto" else f"model {target.model!r}"
             message = f"budget_usd cannot be kept: {model} of provider {target.provider!r} has no known price"
             hint = f"add it to prices of [providers.{target.provider}], or limit budget_tokens"
             yield from agent.site.diagnose(Finding(key, "HG1401", message, hint))
+
+
+def unpriced(draft: Draft, agents: Iterable[AgentSource]) -> Iterator[ModelTarget]:
+    """The models without a known price that the agents may come to use, each once."""
+    if draft.gateway is not None and draft.knows("providers") and draft.knows("models"):
+        reached = dict.fromkeys(target for agent in agents for target in _reached(draft, agent))
+        yield from (target for target in reached if not _priced(draft, target))
 
 
 def _budget(agent: AgentSource) -> Key:

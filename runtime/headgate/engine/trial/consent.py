@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from headgate.compile.approvals import Approvals
-from headgate.compile.rulings import Ruling
-from headgate.core.context import RunContext
-from headgate.core.ports import ToolDefinition
+from headgate.compile.rulings import Case, Ruling
 
 
 class Consent(Approvals):
@@ -23,7 +20,7 @@ class Consent(Approvals):
         """See `Approvals.under`."""
         return Consent(self._approvals.under(profiles))
 
-    def ruling(self, tool: ToolDefinition, args: Mapping[str, Any], within: RunContext, /) -> Ruling:
+    def ruling(self, case: Case, /) -> Ruling:
         """See `Approvals.ruling`; `ask` becomes `allow`."""
-        found = self._approvals.ruling(tool, args, within)
+        found = self._approvals.ruling(case)
         return replace(found, decide="allow") if found.decide == "ask" else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from hashlib import sha256
 from pathlib import Path
 
 from headgate.core.errors import StoreError
@@ -36,7 +37,13 @@ def configure(db: sqlite3.Connection) -> None:
     """Sets the connection up and brings the schema to this build's; raises `StoreError` and `sqlite3.Error`."""
     for pragma in _PRAGMAS:
         db.execute(pragma)
+    db.create_function("sha256", 1, _digest, deterministic=True)
     prepare(db)
+
+
+def _digest(text: str) -> str:
+    """The hash of a record of the audit log, which SQLite cannot make by itself."""
+    return sha256(text.encode()).hexdigest()
 
 
 def _make(path: Path) -> None:

@@ -15,12 +15,13 @@ Row = tuple[Any, ...]
 class Dialect:
     """What databases spell differently: each field stands in statements as its name in braces.
 
-    `now` is the database's own clock, in epoch seconds. The others end a SELECT: `share` keeps its rows as they are
-    until the transaction ends, `lock` reserves them as well, `skip` passes over those that somebody else has reserved.
-    They are empty where one transaction writes at a time.
+    `now` is the database's own clock, in epoch seconds; `digest` is the SHA-256 of a text, `%s`, in hexadecimal. The
+    others end a SELECT: `share` keeps its rows as they are until the transaction ends, `lock` reserves them as well,
+    `skip` passes over those that somebody else has reserved. They are empty where one transaction writes at a time.
     """
 
     now: str
+    digest: str
     share: str = ""
     lock: str = ""
     skip: str = ""

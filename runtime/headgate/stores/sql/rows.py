@@ -9,6 +9,7 @@ import msgspec
 
 from headgate.core.errors import StoreError
 from headgate.core.messages import ErrorInfo, Message, ToolResult, Usage, decode_parts, encode
+from headgate.core.passage import Trail
 from headgate.stores.records import Exchange, RunRecord, RunRequest, SessionRecord, StepRecord
 from headgate.stores.sql.database import Row
 from headgate.stores.waits import Grant, Vote, WaitRecord
@@ -89,6 +90,7 @@ _parts = reader(decode_parts)
 _request = reader(msgspec.json.Decoder(RunRequest).decode)
 _votes = reader(msgspec.json.Decoder(tuple[Vote, ...]).decode)
 _names = reader(msgspec.json.Decoder(tuple[str, ...]).decode)
+_trail = reader(msgspec.json.Decoder(Trail).decode)
 _shown = reader(msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode)
 
 
@@ -109,6 +111,7 @@ _WAIT = {
     "votes": _votes,
     "result": _result,
     "may_remember": bool,
+    "trail": _trail,
 }
 
 

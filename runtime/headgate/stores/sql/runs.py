@@ -18,11 +18,13 @@ from headgate.stores.records import (
     StepCommit,
     StepRecord,
 )
+from headgate.stores.sql.audit import recording
 from headgate.stores.sql.database import Database, Guard, Statement
 from headgate.stores.sql.log import COLUMNS, DELTAS, log_rows, page, resolved_wait, told_rows
 from headgate.stores.sql.rows import Params, bind, columns, exchanges, run_record, step_record, wait_record
 from headgate.stores.sql.sessions import LEADING_TO_RUN
 from headgate.stores.sql.statements import FENCED, OWNED, held, insert, listing, only, select
+from headgate.stores.sql.usage import accounting
 from headgate.stores.told import Batch, Told
 from headgate.stores.waits import WaitRecord
 
@@ -122,6 +124,7 @@ class SqlRuns:
             Statement(self._database.dialect.spell(_INSERT), (run,)),
             *_messages(run["id"], [(message, None) for message in new.messages]),
             *telling(run["id"], 1, told),
+            *recording(self._database.dialect, told.audit),
         ]
         if new.session_id is not None:
             moved = {"id": run["session_id"], "head_run": run["id"], "updated_at": new.created_at}
@@ -171,7 +174,12 @@ class SqlRuns:
         """See `RunLedger.commit_step`."""
         calls = tuple({"run_id": bind(commit.run_id), "step": step.n} for step in commit.steps if step.kind == "tool")
         drop = [Statement(_DROP_INTENT, calls)] if calls else []
-        await self._database.write(Statement(ADVANCE, (owned(commit),), FENCED), *_results(commit), *drop)
+        await self._database.write(
+            Statement(ADVANCE, (owned(commit),), FENCED),
+            *_results(commit),
+            *drop,
+            *recording(self._database.dialect, commit.told.audit),
+        )
 
     async def begin_call(self, intent: Intent, /) -> None:
         """See `RunLedger.begin_call`."""
@@ -179,7 +187,10 @@ class SqlRuns:
         del row["told"]
         begin = Statement(_BEGIN_CALL, (row,))
         await self._database.write(
-            held(intent.run_id, intent.fence), begin, *telling(row["run_id"], intent.fence, intent.told)
+            held(intent.run_id, intent.fence),
+            begin,
+            *telling(row["run_id"], intent.fence, intent.told),
+            *recording(self._database.dialect, intent.told.audit),
         )
 
     async def append_events(self, batches: Sequence[Batch], /) -> None:
@@ -202,6 +213,7 @@ class SqlRuns:
             *_results(end),
             Statement(_DROP_INTENTS, (rest,)),
             Statement(_CANCEL_WAITS, (rest | {"ended_at": end.ended_at},)),
+            *recording(self._database.dialect, end.told.audit),
         )
 
 
@@ -211,8 +223,8 @@ def owned(work: StepCommit | Parked | RunEndRecord) -> Params:
 
 
 def telling(run: str, fence: int, told: Told) -> list[Statement]:
-    """What adds to the log of the run."""
-    work = []
+    """What adds to the log of the run, and to what it has used."""
+    work = accounting(run, fence, told.used)
     if told.deltas:
         steps = {delta.step for delta in told.deltas}
         work.append(Statement(_DROP_DELTAS, tuple({"run_id": run, "step": step} for step in steps)))

@@ -21,7 +21,7 @@ from headgate.stores.sql.faults import FAULTS, as_store_error
 
 _TOGETHER = 256
 """Jobs in one transaction at most, so that the first of a flood does not wait for the last."""
-_DIALECT = Dialect(now="((julianday('now') - 2440587.5) * 86400.0)")
+_DIALECT = Dialect(now="((julianday('now') - 2440587.5) * 86400.0)", digest="sha256(%s)")
 
 
 @asynccontextmanager

@@ -6,10 +6,12 @@ Each kind is a transaction or more of its own, so that the commits of runs that 
 from __future__ import annotations
 
 from headgate.core.errors import StoreError
-from headgate.stores.records import Cutoffs, Swept
+from headgate.stores.sql.audit import SqlAudit
 from headgate.stores.sql.database import Database, Guard, Statement
 from headgate.stores.sql.rows import Params
 from headgate.stores.sql.sessions import deletion
+from headgate.stores.sql.usage import SqlUsage
+from headgate.stores.sweep import Cutoffs, Swept
 
 # A run is marked when nothing is left of it: the next sweep need not look at it again.
 _EVENTS = """
@@ -58,11 +60,10 @@ _HEAVY = 20
 """A run or a session counts as so many rows: its own go with it."""
 
 
-class SqlSweeps:
+class SqlSweeps(SqlAudit, SqlUsage):
     """Fulfils `Ledger.sweep`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _database: Database
 
     async def sweep(self, cutoffs: Cutoffs, limit: int, /) -> Swept:
         """See `Ledger.sweep`."""
@@ -71,8 +72,10 @@ class SqlSweeps:
         runs, chained = await self._runs(cutoffs.runs, few)
         steps, unmarked = await self._rows(_STEPS, _NO_STEPS, cutoffs.runs, limit)
         events, unread = await self._rows(_EVENTS, _NO_EVENTS, cutoffs.events, limit)
-        more = chained or unmarked or unread or few in (sessions, runs)
-        return Swept(events=events, runs=runs, steps=steps, sessions=sessions, more=more)
+        audit, unverified = await self._trim(cutoffs.audit, limit)
+        usage, unpaid = await self._forget(cutoffs.usage, limit)
+        more = chained or unmarked or unread or unverified or unpaid or few in (sessions, runs)
+        return Swept(events=events, runs=runs, steps=steps, sessions=sessions, audit=audit, usage=usage, more=more)
 
     async def _rows(self, delete: str, mark: str, before: float | None, limit: int) -> tuple[int, bool]:
         """How many rows were deleted, and whether there may be more."""

@@ -6,6 +6,7 @@ Only migrations import this module: SQLAlchemy costs more start-up time than a l
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Double,
     ForeignKey,
@@ -191,6 +192,7 @@ waits = Table(
     Column("result", Text),
     Column("resolved_at", Double),
     Column("revision", Integer, nullable=False),
+    Column("trail", Text),
     Index(None, "run_id"),
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),
@@ -208,4 +210,59 @@ grants = Table(
     Column("granted_by", Text, nullable=False),
     Column("granted_at", Double, nullable=False),
     PrimaryKeyConstraint("session_id", "policy", "tool", "qualifier"),
+)
+
+# None of the tables below refers to runs or sessions: what it says outlives them. None has an index: each would be one
+# more page to write in every commit. Reports read a piece at a time.
+
+audit = Table(
+    "audit",
+    metadata,
+    # SQLite's own row number must be an INTEGER; a log of years does not fit PostgreSQL's.
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("prev", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("entry", Text, nullable=False),
+    # What the entry says too: only to find it by.
+    Column("at", Double, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("run", Text),
+)
+
+# One row: the last record of the audit log that was trimmed. Who appends reserves it where several can at once.
+audit_anchor = Table(
+    "audit_anchor",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# `minute` counts since the epoch: databases add up by it alike, which they do not by times.
+usage = Table(
+    "usage",
+    metadata,
+    Column("minute", Integer, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("session_id", Text),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("input", Integer, nullable=False),
+    Column("output", Integer, nullable=False),
+    Column("cache_write", Integer, nullable=False),
+    Column("cache_write_1h", Integer, nullable=False),
+    Column("cache_read", Integer, nullable=False),
+    Column("reasoning", Integer, nullable=False),
+    # NULL for a turn of a model without a known price.
+    Column("cost", Double),
+    PrimaryKeyConstraint("minute", "run_id", "fence", "n"),
+    sqlite_with_rowid=False,
 )

@@ -7,6 +7,8 @@ first has done.
 from __future__ import annotations
 
 from headgate.core.errors import StoreError
+from headgate.stores.audit import AuditEntry
+from headgate.stores.sql.audit import recording, recording_expiry
 from headgate.stores.sql.database import Database, Guard, Statement
 from headgate.stores.sql.rows import Params, bind, columns, grant_record, wait_record
 from headgate.stores.sql.runs import telling
@@ -40,9 +42,7 @@ _QUEUE_RUN = """
 UPDATE runs SET state = 'queued' WHERE id = (SELECT run_id FROM waits WHERE id = :id) AND state = 'waiting'
 """
 
-_EXPIRED = (
-    "SELECT id, run_id FROM waits WHERE state = 'pending' AND expires_at <= :now ORDER BY expires_at LIMIT :limit"
-)
+_EXPIRED = f"{select('waits', _FIELDS)} WHERE state = 'pending' AND expires_at <= :now ORDER BY expires_at LIMIT :limit"
 _NEXT = "SELECT min(expires_at) FROM waits WHERE state = 'pending'"
 
 _GRANT = f"""
@@ -72,6 +72,7 @@ class SqlWaits:
             held(opened.wait.run_id, opened.fence),
             Statement(_INSERT, (row,)),
             *telling(row["run_id"], opened.fence, opened.told),
+            *recording(self._database.dialect, opened.told.audit),
         )
 
     async def wait(self, wait_id: str, /) -> WaitRecord | None:
@@ -110,6 +111,7 @@ class SqlWaits:
                 Statement(_SETTLE, (settled,), _SETTLED),
                 *grant,
                 *queue,
+                *recording(self._database.dialect, answer.audit),
                 Statement(_SELECT, (wait,)),
             )
         except StoreError as error:
@@ -124,10 +126,13 @@ class SqlWaits:
         if not found:
             return 0
         # In the order of their runs, as everything that takes the locks of several.
-        rows = tuple({"id": wait, "at": now} for wait, _ in sorted(found, key=lambda row: (row[1], row[0])))
-        ids = tuple({"id": row["id"]} for row in rows)
-        _, expired, _ = await self._database.write(
-            Statement(_HOLD_RUN, ids), Statement(_EXPIRE, rows), Statement(_QUEUE_RUN, ids)
+        waits = sorted(map(wait_record, found), key=lambda wait: (wait.run_id, wait.id))
+        ids = tuple({"id": wait.id} for wait in waits)
+        _, expired, *_ = await self._database.write(
+            Statement(_HOLD_RUN, ids),
+            Statement(_EXPIRE, tuple(row | {"at": now} for row in ids)),
+            Statement(_QUEUE_RUN, ids),
+            *recording_expiry(self._database.dialect, {wait.id: _expiry(wait, now) for wait in waits}),
         )
         return expired
 
@@ -146,6 +151,13 @@ class SqlWaits:
         revoke = Statement(_REVOKE, (row,)) if tool is None else Statement(_REVOKE_TOOL, (row | {"tool": bind(tool)},))
         (revoked,) = await self._database.write(revoke)
         return revoked
+
+
+def _expiry(wait: WaitRecord, at: float) -> AuditEntry:
+    return AuditEntry(
+        at=at, kind=f"{wait.kind}.expired", agent=wait.agent, session=wait.session_id, run=wait.run_id,
+        call=wait.call_id, tool=wait.tool, policy=wait.policy, outcome="expired", details={"wait": wait.id},
+    )  # fmt: skip
 
 
 def _viewer(wanted: WaitFilter) -> Params:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from headgate.core.events import RunState
 from headgate.stores.records import Lease, Parked, RunRecord
+from headgate.stores.sql.audit import recording
 from headgate.stores.sql.database import Database, Statement
 from headgate.stores.sql.rows import bind, run_record
 from headgate.stores.sql.runs import ADVANCE, owned, telling
@@ -90,6 +91,7 @@ class SqlWork:
         rows = await self._database.change(
             Statement(ADVANCE, (owner,), FENCED),
             *telling(owner["run_id"], parked.fence, parked.told),
+            *recording(self._database.dialect, parked.told.audit),
             Statement(_parking(len(ids)), ({"run_id": owner["run_id"], "fence": parked.fence} | ids,)),
         )
         state: RunState = rows[0][0]
