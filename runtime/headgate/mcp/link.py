@@ -198,7 +198,7 @@ async def linked(
     async with contextlib.AsyncExitStack() as stack:
         over, stale = asyncio.Event(), asyncio.Event()
         pid: int | None = None
-        status: Callable[[], int | None] = lambda: None
+        status: Callable[[], int | None] = lambda: None  # noqa: E731
         if spec.kind == "stdio":
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
             pid = child.pid
