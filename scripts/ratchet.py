@@ -31,7 +31,8 @@ def _allowed() -> Iterator[tuple[str, int]]:
 
 
 def _sources() -> list[Path]:
-    return sorted(path for top in ("runtime", "tests", "benchmarks", "scripts") for path in (ROOT / top).rglob("*.py"))
+    tops = ("runtime", "tests", "benchmarks", "scripts", "examples")
+    return sorted(path for top in tops for path in (ROOT / top).rglob("*.py") if ".venv" not in path.parts)
 
 
 def _modules(allowed: dict[str, int]) -> Iterator[str]:

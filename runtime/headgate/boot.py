@@ -17,16 +17,20 @@ import structlog
 import uvicorn
 
 from headgate import __version__
-from headgate.compile.checks.gateway import DEMO_KEYS, is_loopback
+from headgate.compile.checks.gateway import is_loopback
+from headgate.compile.checks.keys import DEMO_KEYS
 from headgate.compile.compiler import Compiler
 from headgate.compile.draft import Draft
 from headgate.compile.plan import Snapshot
+from headgate.connect import Connection
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError
 from headgate.core.kind import Finding, Kinds
+from headgate.engine.amend import Amender
 from headgate.engine.host import Host
 from headgate.engine.keeper import Keeper
 from headgate.engine.reload import Reloader
+from headgate.engine.watcher import Watcher
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.server.app import create_app
@@ -35,8 +39,7 @@ from headgate.server.edge import Edge
 from headgate.server.protocol import BoundedProtocol
 from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
-from headgate.state import own_ledger, prepare, session_secret, sole_owner
-from headgate.stores import ledger_path, open_ledger
+from headgate.state import prepare, session_secret, sole_owner
 from headgate.stores.port import Ledger
 
 log = structlog.get_logger("headgate.boot")
@@ -103,26 +106,24 @@ async def open_gateway(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sole_owner(state, state / "lock"))
         stack.push_async_callback(reloader.close)
-        snapshot = await reloader.boot()
+        connection = Connection(place.tree, state, stack)
+        snapshot = await reloader.boot(connection)
         stack.push_async_callback(_let_go, snapshot)
         server = snapshot.gateway.server
         address.host = place.host or server.host
-        database = ledger_path(snapshot.gateway.store.url, place.tree)
-        if database is not None:
-            prepare(database.parent)
-            stack.enter_context(own_ledger(database))
-        ledger = await stack.enter_async_context(open_ledger(snapshot.gateway.store.url, place.tree))
+        ledger = connection.ledger
         host = Host(ledger, snapshot, state, guest)
         stack.push_async_callback(host.stop, 0)
         reloader.attach(host)
         signing = snapshot.gateway.auth.session_secret or session_secret(state)
-        edge = Edge(host, reloader, Tokens(lambda: signing), Seal(lambda: signing), keepalive)
+        amender = Amender(reloader)
+        edge = Edge(host, reloader, amender, Tokens(lambda: signing), Seal(lambda: signing), keepalive)
         await _orphans(ledger, claims=guest is None)
         await host.accounts.keep(snapshot.gateway.budgets)
         await host.auditor.tell("gateway.started", details={"revision": snapshot.revision, "version": __version__})
         await stack.enter_async_context(Keeper(host, claims=guest is None).at_work())
         await stack.enter_async_context(reloader.relisting.at_work(reloader.refold))
-        await stack.enter_async_context(_watching(reloader, watch=watch))
+        await stack.enter_async_context(Watcher(reloader, amender).at_work(tree=watch))
         app = create_app(edge, server, bound=address.host)
         yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)
 
@@ -138,7 +139,7 @@ class _Address:
         if self.host is None or is_loopback(self.host) or draft.gateway is None or draft.gateway_site is None:
             return
         for name, key in draft.gateway.auth.keys.items():
-            if key.key in DEMO_KEYS:
+            if key.digest in DEMO_KEYS:
                 message = f"key {name!r} is the demo key, and the server binds {self.host}"
                 hint = "set a key of your own, or bind 127.0.0.1"
                 yield from draft.gateway_site.diagnose(Finding(("auth", "keys", name, "key"), "HG1404", message, hint))
@@ -154,20 +155,6 @@ async def _orphans(ledger: Ledger, *, claims: bool) -> None:
     left = await ledger.release_all() if claims else 0
     if left:
         log.info("runs.found", count=left, reason="the process before did not end them; they go on")
-
-
-@contextlib.asynccontextmanager
-async def _watching(reloader: Reloader, *, watch: bool) -> AsyncIterator[None]:
-    if not watch:
-        yield
-        return
-    stop = asyncio.Event()
-    task = asyncio.create_task(reloader.watch(stop), name="watch the tree")
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 class GatewayServer(uvicorn.Server):

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from headgate.core.errors import ConfigError
@@ -26,13 +26,41 @@ def prepare(state: Path) -> Path:
 
 def session_secret(state: Path) -> str:
     """The secret that signs session tokens: generated once, kept, readable by the owner only."""
-    path = state / "session_secret"
+    return _kept(state / "session_secret")[0]
+
+
+def encryption_keys(state: Path, *, make: bool = True) -> list[str]:
+    """The keys that encrypt what is kept of the API's secrets, the newest first: readable by the owner only. Without
+    any, one is made unless that is not wanted."""
+    path = state / "encryption_key"
+    return _kept(path) if make or path.exists() else []
+
+
+def keep_encryption_keys(state: Path, keys: Iterable[str]) -> None:
+    """Replaces the keys, at one stroke."""
+    path = state / "encryption_key"
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write("\n".join(keys))
+        file.flush()
+        os.fsync(descriptor)
+    fresh.replace(path)
+
+
+def new_secret() -> str:
+    """A fresh secret of 256 bits."""
+    return secrets.token_hex(32)
+
+
+def _kept(path: Path) -> list[str]:
+    """The lines of a file of secrets, made with one when it is missing."""
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-    held = path.read_text(encoding="ascii").strip()
-    if len(held) < 32:
+            file.write(new_secret())
+    held = path.read_text(encoding="ascii").strip().splitlines()
+    if not held or any(len(each) < 32 for each in held):
         raise ConfigError(f"{path} does not hold a secret of at least 32 characters; remove it to have one made")
     return held
 

@@ -117,7 +117,7 @@ async def test_a_key_that_is_revoked(house: House, tree: Tree) -> None:
 async def test_listeners_stay(house: House) -> None:
     """Who listened when the run parked hears it go on, in one stream without a gap."""
     run = await house.parked("held")
-    subscription = await house.host.follow(run.id, (0, 0), "tester")
+    subscription = await house.host.follow(run.id, (0, 0), house.principal)
     await approve(house, run)
     await house.gone_on(run.id)
     seen = []
@@ -134,7 +134,7 @@ async def test_the_next_process(house: House) -> None:
     run.leave(now=True)
     await left(run)
     async with another(house.host) as second:
-        subscription = await second.host.follow(run.id, (0, 0), "tester")
+        subscription = await second.host.follow(run.id, (0, 0), second.principal)
         await second.keeper.round()
         taken = second.host.runs[run.id]
         assert taken.fence == 2

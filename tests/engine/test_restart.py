@@ -14,7 +14,8 @@ BASE: dict[str, Any] = {"version": 1, "providers": {"default": {"kind": "auto"}}
 
 def test_the_keys_are_those_of_the_schema() -> None:
     """Tables as a whole where the schema marks them as a whole."""
-    assert set(KEYS) == {("server",), ("store",), ("boot",), ("auth", "session_secret")}
+    auth = {("auth", name) for name in ("session_secret", "encryption_key", "previous_encryption_keys")}
+    assert set(KEYS) == {("server",), ("store",), ("boot",)} | auth
 
 
 @pytest.mark.parametrize(

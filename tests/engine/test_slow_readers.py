@@ -64,7 +64,7 @@ async def test_a_follower_that_does_not_read(tree: Tree) -> None:
     async with open_gateway(Place(tree=root, environ={}, kinds=kinds), watch=False) as gateway:
         host, (principal,) = gateway.edge.host, gateway.snapshot.principals.values()
         run = await host.submit(Order(principal, "helper", (Message("user", (Text("hi"),)),)))
-        subscription = await host.follow(run.id, (0, 0), "tester")
+        subscription = await host.follow(run.id, (0, 0), principal)
         largest = 0
         while run.task is not None and not run.task.done():
             largest = max(largest, run.log.visible - run.log.start)

@@ -10,7 +10,7 @@ from headgate.server.app import ROUTES
 from headgate.testing.harness import KEY, Conversation, agent_md, gateway_toml, live, spoken
 from tests.conftest import DEFAULT, Tree
 
-WEAK = '[auth.keys.weak]\nkey = "a-key-without-rights"\nscopes = ["other:thing"]\n'
+WEAK = '[auth.keys.weak]\nkey = "a-key-without-rights"\nscopes = []\n'
 OTHER = '[auth.keys.guest]\nkey = "the-key-of-a-guest"\nagents = ["other"]\n'
 HI = {"messages": [{"role": "user", "content": "hi"}]}
 NATIVE = [

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from headgate.core.errors import StoreError
 from headgate.stores import open_ledger
+from headgate.stores.documents import DocumentRecord
 from headgate.stores.records import RunRecord, SessionRecord, StepRecord
 from headgate.stores.sql.schema import HEAD
 from headgate.stores.sql.tables import metadata
@@ -62,6 +63,7 @@ async def test_metadata_agrees(tmp_path):
         ("steps", StepRecord, {"run_id"}),
         ("waits", WaitRecord, set()),
         ("grants", Grant, set()),
+        ("documents", DocumentRecord, set()),
     ],
 )
 def test_records_agree(table, record, apart):

@@ -9,7 +9,7 @@ import uvloop
 
 from headgate.boot import Gateway, Place
 from headgate.boot import serve as run
-from headgate.compile.checks.gateway import DEMO_KEYS
+from headgate.compile.checks.keys import DEMO_KEYS
 from headgate.logs import configure
 from headgate.settings import Settings
 
@@ -40,7 +40,8 @@ def _announce(gateway: Gateway, port: int) -> None:
     """Prints what to try."""
     shown = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
     url = f"http://{shown}:{port}"
-    keys = [each.key for each in gateway.snapshot.gateway.auth.keys.values() if each.key in DEMO_KEYS]
+    held = gateway.snapshot.gateway.auth.keys.values()
+    keys = [each.key for each in held if each.key is not None and each.digest in DEMO_KEYS]
     key = keys[0] if keys else "$HEADGATE_KEY"
     demo = "\n(no model provider is configured: answers come from a script; set ANTHROPIC_API_KEY for a real one)"
     click.echo(

@@ -18,8 +18,8 @@ from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
 from headgate.compile.fold import fold_agents
 from headgate.compile.plan import Snapshot
+from headgate.compile.principals import principals_of
 from headgate.compile.resources import Identity, Resource
-from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, GatewayError
 from headgate.core.kind import Env, Finding
 from headgate.core.messages import ErrorInfo
@@ -239,7 +239,7 @@ class Builder:
             revision=self._compiled.revision,
             gateway=gateway,
             agents=fold_agents(self._draft, providers, catalog, self._applied(), servers=servers),
-            principals=_principals(gateway.auth.keys),
+            principals=principals_of(gateway.auth.keys),
             resources=tuple(self._resources.values()),
             demo=any(provider.demo for provider in providers.values()),
             warnings=(*self._compiled.warnings, *catalog.findings),
@@ -251,6 +251,8 @@ class Builder:
             secrets_digest=self._compiled.secrets_digest,
             fingerprints=fingerprints(self._draft),
             outside=frozenset(self._draft.outside),
+            overlay=self._draft.overlay,
+            hidden=self._draft.hidden,
         )
 
 
@@ -270,14 +272,6 @@ def fingerprints(draft: Draft) -> dict[str, str]:
         files = [draft.tree.files.get(path, b"").hex() for path in (agent.spec.context if agent.spec else ())]
         out[f"agents/{name}"] = _hash([agent.site.document.body, agent.prompt, files])
     return out | {f"fragments/{name}": _hash(text) for name, (_, text) in draft.fragments.items()}
-
-
-def _principals(keys: Mapping[str, Any]) -> dict[str, Principal]:
-    out = {}
-    for name, key in keys.items():
-        digest = sha256(key.key.encode()).hexdigest()
-        out[digest] = Principal(name, key.team, digest, frozenset(key.scopes), key.agents, key.tools, key.profile)
-    return out
 
 
 def _hash(value: Any) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from headgate.compile.checks import CHECKS, LATER
 from headgate.compile.draft import Draft
 from headgate.compile.lookup import Answers
+from headgate.compile.overlay import NO_OVERLAY, Overlay
 from headgate.compile.reading import Reading
 from headgate.core.kind import Kinds
 from headgate.manifest.diagnostics import Diagnostic
@@ -24,6 +25,11 @@ class Compiled:
     draft: Draft
     diagnostics: tuple[Diagnostic, ...]
     secrets_digest: str
+
+    @property
+    def stamp(self) -> tuple[str, int, str]:
+        """What tells it from every other: the tree, the generation of the overlay, and the secrets."""
+        return self.revision, self.draft.overlay.generation, self.secrets_digest
 
     @property
     def ok(self) -> bool:
@@ -69,15 +75,23 @@ class Compiler:
         self.directories = tree.directories
         return tree
 
-    def compile(self, tree: Tree | None = None, *, kept: bool = False, answers: Answers | None = None) -> Compiled:
-        """Compiles the tree; never raises on what stands in it. A tree that was kept is complete and compiled as it
-        is, whatever the files are now. Of secrets it knows the `answers` alone; `Keyring` asks for them."""
+    def compile(
+        self,
+        tree: Tree | None = None,
+        *,
+        kept: bool = False,
+        answers: Answers | None = None,
+        overlay: Overlay = NO_OVERLAY,
+    ) -> Compiled:
+        """Compiles the tree with the overlay on it; never raises on what stands in them. A tree that was kept is
+        complete and compiled as it is, whatever the files are now. Of secrets it knows the `answers` alone; `Keyring`
+        asks for them."""
         tree = tree or self.scan()
-        draft = self._reading.draft(tree, answers)
+        draft = self._reading.draft(tree, answers, overlay)
         # Also when fewer are wanted: the same files are always the same revision.
         if draft.wanted != self._wanted and not kept:
             before, self._wanted = self._wanted, draft.wanted
-            draft = self._reading.draft(self._completed(tree, before), answers)
+            draft = self._reading.draft(self._completed(tree, before), answers, overlay)
         found = [*draft.diagnostics, *(finding for check in CHECKS for finding in check(draft))]
         if not any(each.severity == "error" for each in found):
             found += [finding for check in LATER for finding in check(draft)]

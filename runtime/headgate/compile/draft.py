@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.compile.decode import covers
+from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
@@ -55,14 +56,14 @@ class Site:
 
     def locate(self, finding: Finding) -> Diagnostic:
         """The finding with its position."""
-        key = finding.key
+        document, key = self.document.home(finding.key)
         if finding.offset is not None:
-            span = self.document.locate(key, self.written(key, finding.offset))
+            span = document.locate(key, self.written(finding.key, finding.offset))
         elif finding.code in _AT_KEY and key[-1:] not in _OF_VALUE:
-            span = self.document.key_span(key)
+            span = document.key_span(key)
         else:
-            span = self.document.value_span(key)
-        return _diagnostic(self.document.path, span.line, span.column, finding)
+            span = document.value_span(key)
+        return _diagnostic(document.path, span.line, span.column, finding)
 
 
 def _diagnostic(path: str, line: int, column: int, finding: Finding) -> Diagnostic:
@@ -111,8 +112,9 @@ class Draft:
 
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
-    are objects in which an earlier draft found nothing, by name, fingerprint and packages. `servers` are the MCP
-    servers, wherever they are declared; one whose declaration could not be read has no spec.
+    are objects in which an earlier draft found nothing, by name, fingerprint and packages. `overlay` are the documents
+    that the API made, `hidden` those of them that the tree declares too, and `sealed` the keys of their secrets.
+    `servers` are the MCP servers, wherever they are declared; one whose declaration could not be read has no spec.
     """
 
     tree: Tree
@@ -135,6 +137,9 @@ class Draft:
     sources: set[tuple[str, str]] = field(default_factory=set)
     outside: set[Path] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    overlay: Overlay = NO_OVERLAY
+    hidden: tuple[OverlayDocument, ...] = ()
+    sealed: frozenset[Key] = frozenset()
 
     @property
     def wanted(self) -> frozenset[str]:

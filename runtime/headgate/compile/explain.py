@@ -125,7 +125,8 @@ def _explained(draft: Draft, target: _Target, walk: Walk, path: str) -> Explaine
     value = _scrubbed(_shown(found.value, key, walk, body), Redactor(draft.secrets).scrub)
     if raw is None or site is None:
         return replace(found, value=value, origin="not set" if value is None else "default")
-    place = Place(site.document.path, *site.document.key_span(key))
+    document, below = site.document.home(key)
+    place = Place(document.path, *document.key_span(below))
     written = raw if isinstance(raw, str) and "${" in raw else None
     return replace(found, value=value, place=place, written=written)
 

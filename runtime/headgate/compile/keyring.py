@@ -15,6 +15,7 @@ from headgate.compile.compiler import Compiled, Compiler
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Item
 from headgate.compile.lookup import TABLE, Answers, Refusal
+from headgate.compile.overlay import NO_OVERLAY, Overlay
 from headgate.compile.resources import Identity, Resource
 from headgate.core.errors import GatewayError
 from headgate.core.kind import Env, Kinds, Scope
@@ -51,15 +52,22 @@ class Keyring:
     async def __aexit__(self, *_: object) -> None:
         await self.forget()
 
-    async def compile(self, tree: Tree | None = None, *, kept: bool = False) -> Compiled:
-        """Like `Compiler.compile`, with the secrets as they are now; one that cannot be had is a finding."""
-        compiled = await self._pass(tree, kept=kept)
+    async def compile(
+        self, tree: Tree | None = None, *, kept: bool = False, overlay: Overlay = NO_OVERLAY, ask: bool = True
+    ) -> Compiled:
+        """Like `Compiler.compile`, with the secrets as they are now; one that cannot be had is a finding.
+
+        Unless it is to `ask`, those that are known already do: a back-end that is down is then in nobody's way.
+        """
+        compiled = await self._pass(tree, kept=kept, overlay=overlay)
+        if not ask and all(isinstance(self._answers.get(each), str) for each in compiled.draft.wanted_secrets):
+            return compiled
         for _ in range(_ROUNDS):
             answers = await self._ask(compiled.draft)
             if answers == self._answers:
                 break
             self._answers = answers
-            compiled = await self._pass(compiled.draft.tree, kept=kept)
+            compiled = await self._pass(compiled.draft.tree, kept=kept, overlay=overlay)
         return compiled
 
     async def changed(self) -> bool:
@@ -73,8 +81,9 @@ class Keyring:
             _, resource = self._open.popitem()
             await resource.close()
 
-    async def _pass(self, tree: Tree | None, *, kept: bool) -> Compiled:
-        return await asyncio.to_thread(self._compiler.compile, tree, kept=kept, answers=self._answers)
+    async def _pass(self, tree: Tree | None, *, kept: bool, overlay: Overlay) -> Compiled:
+        compile_ = self._compiler.compile
+        return await asyncio.to_thread(compile_, tree, kept=kept, answers=self._answers, overlay=overlay)
 
     async def _ask(self, draft: Draft) -> Answers:
         if draft.wanted_secrets:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from headgate.compile.approvals import NO_POLICIES, Approvals
+from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
 from headgate.compile.resources import Resource
 from headgate.compile.specs import Agent, Gateway, Profile
+from headgate.compile.switches import Switches
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
@@ -135,7 +137,7 @@ class Models(Mapping[str, ModelChoice]):
 
 @dataclass(eq=False, slots=True)
 class Snapshot:
-    """Everything compiled from one revision. All but the lease count is immutable.
+    """Everything compiled from one revision and one generation of the overlay. All but the lease count is immutable.
 
     A run leases the snapshot it started on; a retired snapshot lets its resources go when the last lease returns.
     """
@@ -155,10 +157,27 @@ class Snapshot:
     tools: Mapping[str, ToolDefinition] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     listings: Mapping[str, int] = field(default_factory=dict)
+    overlay: Overlay = NO_OVERLAY
+    hidden: tuple[OverlayDocument, ...] = ()
     leases: int = 0
     retired: bool = False
     _closed: bool = False
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def tag(self) -> str:
+        """What tells the configuration from every other: the tree's revision and the overlay's generation."""
+        return f"{self.revision}.{self.overlay.generation}"
+
+    @property
+    def stamp(self) -> tuple[str, int, str]:
+        """The same with the secrets, as `Compiled.stamp`."""
+        return self.revision, self.overlay.generation, self.secrets_digest
+
+    @property
+    def switches(self) -> Switches:
+        """The kill switches."""
+        return Switches(self.gateway.kill_switches)
 
     @property
     def default_agent(self) -> str | None:

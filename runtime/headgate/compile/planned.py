@@ -41,7 +41,6 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("server", "compat"): "the seed-003 API",
     ("reload", "probation"): "reload probation",
     ("auth", "oidc"): "OIDC",
-    ("auth", "encryption_key"): "credentials encrypted at rest",
     ("limits", "depth"): "sub-agents",
     ("limits", "fan_out"): "sub-agents",
 }

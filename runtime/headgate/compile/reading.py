@@ -13,6 +13,7 @@ from headgate.compile import planned, schema
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
 from headgate.compile.lookup import TABLE, Answers, Lookup
+from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, referring
 from headgate.compile.servers import Source, place_servers
 from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
@@ -40,6 +41,7 @@ class _Entry:
     body: dict[str, Any]
     spec: Gateway | Agent | None = None
     items: tuple[Item, ...] = ()
+    sealed: frozenset[Key] = frozenset()
 
 
 class Reading:
@@ -53,17 +55,20 @@ class Reading:
         self._entries: dict[str, _Entry] = {}
         self._sound: Sound = set()
         self._lookup = Lookup(None)
+        self._overlay = NO_OVERLAY
         self._validators = {
             "gateway": Validator(schema.gateway_schema(kinds)),
             "agent": Validator(schema.agent_schema()),
             "tool": Validator(schema.tool_schema(kinds)),
         }
 
-    def draft(self, tree: Tree, answers: Answers | None = None) -> Draft:
-        """Reads the whole tree; `answers` are what is known of the secrets that it refers to."""
+    def draft(self, tree: Tree, answers: Answers | None = None, overlay: Overlay = NO_OVERLAY) -> Draft:
+        """Reads the whole tree; `answers` are what is known of the secrets that it refers to, `overlay` is what the API
+        has declared besides."""
         if len(self._sound) > _REMEMBERED:
             self._sound.clear()
         draft = Draft(tree, self._kinds, sound=self._sound, diagnostics=list(tree.diagnostics))
+        draft.overlay = self._overlay = overlay
         before, self._entries = self._entries, {}
         self._lookup = Lookup(None, answers or {}, draft.wanted_secrets)
         for path in sorted(tree.files, key=lambda path: path != ROOT_FILE):  # it declares what the others refer to
@@ -100,6 +105,11 @@ class Reading:
             skip_environment=self._skip_environment,
             lookup=self._lookup,
         )
+        hints: list[Diagnostic] = []
+        if role[0] == "gateway":
+            laid = lay(self._overlay, document, resolved)
+            hints = [Site(document).locate(each) for each in hidden_by_tree(laid.hidden)]
+            document, resolved, draft.hidden = laid.document, laid.resolved, laid.hidden
         draft.secrets |= resolved.secrets
         draft.sources |= resolved.sources
         draft.outside |= resolved.files
@@ -110,15 +120,19 @@ class Reading:
         if entry is None:
             entry = self._read(role, document, resolved)
             kept = tuple(each for each in entry.diagnostics if (each.line, each.column) not in places)
-            entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *kept))
+            entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *hints, *kept))
         self._entries[document.path] = entry
         return entry
 
     def _read(self, role: tuple[str, str], document: Document, resolved: Resolved) -> _Entry:
         what, name = role
         structure = check_structure(self._validators[what], document.body, _PLANNED[what])
-        findings = list(structure.findings)
-        secrets = frozenset(str(_at(document.body, each.key)) for each in findings if each.code == "HG1105")
+        written = frozenset(each.key for each in structure.findings if each.code == "HG1105")
+        secrets = frozenset(str(_at(document.body, key)) for key in written)
+        # What the API makes is encrypted at rest, so its secrets are rightly written out.
+        sealed = frozenset(key for key in written if document.home(key)[0] is not document)
+        found = (each for each in structure.findings if each.code != "HG1105" or each.key not in sealed)
+        findings = [*referring(document), *found]
         pruned = prune(resolved.body, structure.silent)
         body: dict[str, Any] = pruned if isinstance(pruned, dict) else {}
         silent = resolved.unresolved | structure.silent
@@ -136,7 +150,7 @@ class Reading:
             items.append(item)
             findings += more
         diagnostics = tuple(site.locate(_with_hint(each, document)) for each in findings)
-        return _Entry((), site, diagnostics, secrets, body, spec, tuple(items))
+        return _Entry((), site, diagnostics, secrets, body, spec, tuple(items), sealed)
 
     def _item(self, table: str, name: str, raw: dict[str, Any], site: Site) -> tuple[Item, list[Finding]]:
         family: Mapping[str, Kind[Any, Any]] = getattr(self._kinds, table)
@@ -159,7 +173,7 @@ class Reading:
         draft.secrets |= entry.secrets
         if isinstance(entry.spec, Gateway) or what == "gateway":
             draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
-            draft.gateway_site, draft.gateway_body = entry.site, entry.body
+            draft.gateway_site, draft.gateway_body, draft.sealed = entry.site, entry.body, entry.sealed
             draft.providers = {item.name: _with_files(item, draft.tree) for item in _from(entry, "providers")}
             draft.interceptors = {item.name: item for item in _from(entry, "interceptors")}
             draft.backends = {item.name: item for item in _from(entry, TABLE)}

@@ -12,49 +12,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from headgate.compile.accounting import Audit, Budgets
+from headgate.compile.auth import Auth
 from headgate.compile.policies import ApprovalPolicy, Globs, Text
 from headgate.compile.serving import RESTART, Boot, Positive, Reload, Retention, Server, Store
+from headgate.compile.switches import KillSwitch
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Name, Patience, Secret, Size
+from headgate.core.scalars import Duration, Name, Patience, Size
 from headgate.mcp.spec import Mcp
 from headgate.tools.schema import InputSchema
 
 SUBSYSTEM = {"x-reload": "subsystem"}
-_SCOPE = r"^(\*|[a-z][a-z0-9_-]*)(:(\*|[a-z0-9_-]+)){0,2}$"
 _PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 Usd = Annotated[float, Field(gt=0)]
 ModelRef = Annotated[str, Field(min_length=1, examples=["fast", "default/auto"])]
-
-
-class Key(Spec):
-    """An API key and what its holder may do."""
-
-    key: Annotated[str, Field(min_length=8, json_schema_extra={"x-secret": True})]
-    """The secret itself; a reference, such as `${env:NAME}`."""
-    team: str = "default"
-    """The team that the key belongs to."""
-    scopes: tuple[Annotated[str, Field(pattern=_SCOPE, examples=["chat", "admin:*"])], ...] = ("chat",)
-    """What the key may do: `area[:action[:object]]`, with `*`."""
-    agents: Globs = ("*",)
-    """Globs of the agents that the key may see and call."""
-    tools: Globs = ("*",)
-    """Globs of the tools that agents may use for this key."""
-    profile: Name | None = None
-    """The agents' profile that applies to this key."""
-
-
-class Auth(Spec):
-    """Who may call."""
-
-    session_ttl: Patience = 3600.0
-    """How long a session token is valid, from its creation."""
-    session_secret: Annotated[
-        Annotated[Secret, Field(min_length=32)] | None, Field(json_schema_extra={**RESTART, "x-secret": True})
-    ] = None
-    """Signs session tokens; generated once and kept in the state directory when it is not given."""
-    keys: dict[Name, Key] = {}
-    """API keys by name."""
 
 
 class ModelAlias(Spec):
@@ -116,6 +87,8 @@ class Gateway(Spec):
     """What happens when the tree is broken at start-up."""
     auth: Auth = Auth()
     """Who may call."""
+    kill_switches: dict[Name, KillSwitch] = {}
+    """What is stopped, until the entry is gone. Usually made with `headgate kill on` or through the API."""
     providers: Annotated[dict[Name, dict[str, Any]], Field(min_length=1, json_schema_extra={"x-family": "providers"})]
     """Model providers by name."""
     models: dict[Name, ModelAlias] = {}

@@ -19,7 +19,7 @@ class Principal:
     """The caller: a key of `[auth.keys]`, its team, and what it may see and do.
 
     `digest` is the SHA-256 of the key, in hexadecimal. `agents` and `tools` are globs, `scopes` have the grammar
-    `area[:action[:object]]` with `*`.
+    `area[:action[:object]]` with `*`. `expires` is in epoch seconds.
     """
 
     key: str
@@ -29,6 +29,7 @@ class Principal:
     agents: tuple[str, ...] = ("*",)
     tools: tuple[str, ...] = ("*",)
     profile: str | None = None
+    expires: float | None = None
 
     def allows(self, scope: str) -> bool:
         """Whether one of the principal's scopes covers `scope`; a shorter scope covers all below it."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import structlog
 
 from headgate.core.errors import RequestError, StoreError
-from headgate.engine.admission import planned, still_may
-from headgate.engine.host import REVOKED, Host, end
+from headgate.engine.admission import planned
+from headgate.engine.host import Host, end
 from headgate.engine.resume import progress_of, reason_of, starting_point, steps_of
 from headgate.engine.run import Ending, Order, Run
+from headgate.engine.warden import REVOKED
 from headgate.stores.records import Resumption, RunRecord
 
 log = structlog.get_logger("headgate.adoption")
@@ -32,9 +33,9 @@ async def adopt(host: Host, record: RunRecord) -> None:
 
 async def _adopt(host: Host, found: Resumption) -> None:
     record, ending = found.run, host.left.take(found.run.id)
-    principal = host.principal(record.key_digest)
-    if principal is None or principal.key != record.principal or not still_may(principal, principal, record.agent):
-        await end(host, record, REVOKED)
+    principal, stopped = host.principal(record.key_digest), host.warden.of_record(record)
+    if principal is None or stopped is not None:
+        await end(host, record, stopped or REVOKED)
         return
     order = Order(
         principal, record.agent, (), record.request.model, record.channel, record.request.profile,

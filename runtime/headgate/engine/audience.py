@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from headgate.core.context import Principal
 from headgate.core.events import EventId
 from headgate.engine.eventlog import EventLog
 from headgate.engine.logs import Logs
@@ -20,9 +21,9 @@ class Audience:
         self._logs = logs
         self._runs = runs
 
-    async def follow(self, run_id: str, after: EventId, key: str, limit: int) -> Subscription:
-        """A connection of the key's holder, who may have `limit`; raises `NotFound` and `Overloaded`."""
-        slot = self._streams.take(key, limit)
+    async def follow(self, run_id: str, after: EventId, principal: Principal, limit: int) -> Subscription:
+        """A connection of the principal, who may have `limit`; raises `NotFound` and `Overloaded`."""
+        slot = self._streams.take(principal, limit)
         try:
             return self.subscribe(run_id, await self._logs.find(run_id), after, slot)
         except BaseException:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import tarfile
 from pathlib import Path
 
+import structlog
+
 from headgate.manifest.tree import Tree, revision_of
+
+log = structlog.get_logger("headgate.reload")
 
 _NAME = "last-good.tar"
 
 
-def keep(state: Path, tree: Tree) -> None:
-    """Writes the tree's files as they were compiled; atomic, readable by the owner only."""
+async def keep(state: Path, tree: Tree) -> None:
+    """Writes the tree's files as they were compiled; one that cannot be written is logged."""
+    try:
+        await asyncio.to_thread(write, state, tree)
+    except OSError as error:
+        log.warning("bundle.not_kept", reason=error.strerror)
+
+
+def write(state: Path, tree: Tree) -> None:
+    """Writes the tree's files, atomic, readable by the owner only; raises `OSError`."""
     folder = state / "bundles"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = folder / f"{_NAME}.{os.getpid()}"

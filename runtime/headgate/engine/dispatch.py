@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,7 +60,7 @@ _CHUNK_BYTES = 4096
 class Dispatch:
     """The door to the tools of one run. `withdrawn(tool)` says why the live revision no longer allows a tool; of a
     result that is larger than `output_limit` bytes, `spill` keeps the whole. `decisions` counts what
-    interceptors decide."""
+    interceptors decide, `calling` the calls that are being made."""
 
     plan: AgentPlan
     session: SessionInfo
@@ -70,6 +71,7 @@ class Dispatch:
     output_limit: int
     spill: Spill
     decisions: Decisions = field(default_factory=Decisions)
+    calling: Counter[str] = field(default_factory=Counter)
 
     @property
     def taint(self) -> Taint:
@@ -149,11 +151,14 @@ class Dispatch:
             return passage
         voice = _Voice(self.recorder, attempt.call, attempt.state.step, self.scrub)
         voice.marks.update(passage.marks)
+        self.calling[attempt.call.name] += 1
         try:
             result = await self._run(attempt, passage, voice)
         except Deferred as deferred:
             deferred.marks = voice.marks
             return await self.questions.front_end(deferred, attempt.tool, attempt.state)
+        finally:
+            self.calling[attempt.call.name] -= 1
         return replace(result, meta={**result.meta, **voice.marks}) if voice.marks else result
 
     async def _run(self, attempt: _Attempt, passage: Passage, voice: _Voice) -> ToolResult:

@@ -20,7 +20,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
 from headgate.engine.accounts import Accounts
-from headgate.engine.admission import admit, planned, still_may, withdrawn
+from headgate.engine.admission import admit, planned, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
@@ -36,6 +36,7 @@ from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import STOPPING, After, Supervisor
 from headgate.engine.teller import Teller
 from headgate.engine.transcript import Transcript, go_on, join
+from headgate.engine.warden import Warden
 from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
 from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
@@ -70,6 +71,7 @@ class Host:
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
+        self.warden = Warden(self)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -79,10 +81,10 @@ class Host:
         return self._revisions.live
 
     def principal(self, digest: str) -> Principal | None:
-        """Who has this digest, as the live revision knows them."""
+        """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
         if self.guest is not None and digest == self.guest.digest:
             return self.guest
-        return self.snapshot.principals.get(digest)
+        return self.warden.current(self.snapshot.principals.get(digest))
 
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
@@ -94,6 +96,7 @@ class Host:
     def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        self.warden.require(order.principal, order.agent)
         admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
         self.accounts.of(order.principal, session.id if session else "").require()
 
@@ -126,7 +129,7 @@ class Host:
         """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
         self.check(order, session)
-        slot = self.streams.take(order.principal.key, self._streams_per_key)
+        slot = self.streams.take(order.principal, self._streams_per_key)
         session.opening = True
         subscription = None
         try:
@@ -177,9 +180,9 @@ class Host:
 
     # -- runs by their id --------------------------------------------------------------------------------------------
 
-    async def follow(self, run_id: str, after: EventId, key: str) -> Subscription:
+    async def follow(self, run_id: str, after: EventId, by: Principal) -> Subscription:
         """See `Audience.follow`; the limit is the live revision's."""
-        return await self.audience.follow(run_id, after, key, self._streams_per_key)
+        return await self.audience.follow(run_id, after, by, self._streams_per_key)
 
     async def cancel(self, run_id: str, ending: Ending) -> bool:
         """Ends a run; returns whether its end is kept already. Raises `NotFound`, and `Conflict` when it has ended."""
@@ -218,9 +221,7 @@ class Host:
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
         self._revisions.swap(snapshot)
-        for run in list(self.runs.values()):
-            if not still_may(self.principal(run.order.principal.digest), run.order.principal, run.plan.name):
-                run.cancel(REVOKED)
+        self.warden.enforce()
 
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
@@ -229,8 +230,9 @@ class Host:
 
     def _withdrawn(self, run: Run, tool: str) -> str | None:
         """Why the live revision no longer lets this run use the tool, or None."""
-        if self.snapshot is run.snapshot:
-            return None
+        stopped = self.warden.withdrawn(tool)
+        if stopped is not None or self.snapshot is run.snapshot:
+            return stopped
         return withdrawn(self.snapshot, self.principal(run.order.principal.digest), run, tool)
 
     async def stop(self, grace: float) -> None:
@@ -243,6 +245,7 @@ class Host:
                 async with asyncio.timeout(None if now else grace):
                     await self._idle.wait()
         self.logs.break_off(STOPPING)
+        await self.warden.close()
         await self.flusher.close()
         await self._revisions.close()
 
@@ -293,4 +296,3 @@ def _nobody() -> None:
 
 
 SUPERSEDED = Ending("the conversation went on without this run")
-REVOKED = Ending("the key may no longer call this agent", "revoked")

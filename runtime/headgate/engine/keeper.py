@@ -73,6 +73,7 @@ class Keeper:
         if self._host.draining:
             return self._host.lease.seconds / 3
         await self._host.accounts.keep(self._host.snapshot.gateway.budgets)
+        self._host.warden.enforce()  # a key may have come to its end
         await self._expire()
         await self._claim()
         await self._sweep()

@@ -3,49 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
-from headgate.compile.diff import NOTHING, Difference, difference
+from headgate.compile.diff import Difference, difference
 from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
+from headgate.compile.overlay import NO_OVERLAY, Overlay
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
+from headgate.engine.conditions import accepted, rejected
 from headgate.engine.host import Host
+from headgate.engine.overlays import Overlays
 from headgate.engine.relisting import Relisting
-from headgate.engine.reports import log_applied, scrubbed, tell_live, tell_rejected
+from headgate.engine.reloaded import Reloaded, audited
 from headgate.engine.restart import warn
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
 from headgate.manifest.diagnostics import Diagnostic, render_text
 from headgate.manifest.redaction import Redactor
-from headgate.manifest.tree import Tree
-from headgate.manifest.watch import changes, settle
+from headgate.manifest.tree import ROOT_FILE, Tree
 
 log = structlog.get_logger("headgate.reload")
-
-POLL = 10.0
-"""Seconds between looks at the digest, for file systems that send no events."""
-_AGAIN = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What became of an attempt."""
-
-    status: Literal["applied", "unchanged", "rejected"]
-    revision: str
-    difference: Difference = NOTHING
-    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class BootError(ConfigError):
@@ -60,14 +47,28 @@ class BootError(ConfigError):
 
 Vet = Callable[[Draft], Iterable[Diagnostic]]
 """Findings that depend on how the process runs, not on the tree alone."""
+Connect = Callable[[Gateway], Awaitable[Overlays]]
+"""Opens the ledger that the gateway names, for the overlay in it."""
+
+
+Check = Callable[[Compiled], None]
+Keep = Callable[[Compiled], Awaitable[None]]
 
 
 def _nothing(_draft: Draft) -> Iterable[Diagnostic]:
     return ()
 
 
+def _fine(_compiled: Compiled) -> None:
+    return None
+
+
+async def _unkept(_compiled: Compiled) -> None:
+    return None
+
+
 class Reloader:
-    """Compiles the tree and swaps it in; one attempt at a time."""
+    """Compiles tree and overlay and swaps them in; one attempt at a time, by whoever holds `turn`."""
 
     def __init__(
         self,
@@ -80,29 +81,34 @@ class Reloader:
     ) -> None:
         self.compiler = compiler
         self.status = status or Status()
+        self.turn = asyncio.Lock()
+        self.overlays: Overlays | None = None
         self._environ = environ
         self._state = state
         self._vet = vet
         self._gate = Gate(environ)
-        self._lock = asyncio.Lock()
         self._host: Host | None = None
         self._keyring = Keyring(compiler, environ)
         self._booted: Gateway | None = None
-        self._rejected: tuple[str, str] | None = None
         self._compiled: Compiled | None = None
         self.relisting = Relisting()
+        self._rejected: tuple[str, int, str] | None = None
         self._outside: frozenset[Path] = frozenset()
+        self._overlay = NO_OVERLAY
+        self._tree: Tree | None = None
 
-    # -- boot -------------------------------------------------------------------------------------------------------
+    async def boot(self, connect: Connect | None = None) -> Snapshot:
+        """The first snapshot: the tree's own, or the last good one where `[boot]` says so; raises `BootError`.
 
-    async def boot(self) -> Snapshot:
-        """The first snapshot: the tree's own, or the last good one where `[boot]` says so; raises `BootError`."""
-        compiled = await self._compile(None)
+        The overlay is read as soon as the tree says where it is.
+        """
+        compiled = await self._laid(await self._compile(None), connect)
         try:
             snapshot = await self._open(compiled, None)
         except BuildError as error:
-            snapshot = await self._fall_back(compiled, error.diagnostics)
+            snapshot = await self._fall_back(compiled, error.diagnostics, connect)
         else:
+            self._tree = compiled.draft.tree
             await self._accept(snapshot, compiled)
         self._booted = snapshot.gateway
         return snapshot
@@ -115,22 +121,35 @@ class Reloader:
         """The host whose snapshot is swapped from now on."""
         self._host = host
 
-    async def _fall_back(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> Snapshot:
+    async def _laid(self, compiled: Compiled, connect: Connect | None, *, kept: bool = False) -> Compiled:
+        """The tree with its overlay, which is read if the tree says where it is and was not read before."""
+        gateway = compiled.draft.gateway
+        wrong = any(each.severity == "error" and each.path == ROOT_FILE for each in compiled.diagnostics)
+        if self.overlays is None and connect is not None and gateway is not None and not wrong:
+            self.overlays = await connect(gateway)
+            self._overlay = await self.overlays.read()
+        if self._overlay is compiled.draft.overlay:
+            return compiled
+        return await self._compile(compiled.draft.tree, kept=kept)
+
+    async def _fall_back(
+        self, compiled: Compiled, findings: tuple[Diagnostic, ...], connect: Connect | None
+    ) -> Snapshot:
         kept = await asyncio.to_thread(bundle.recall, self._state, self.compiler.root)
-        earlier = await self._keyring.compile(kept, kept=True) if kept is not None else None
+        earlier = await self._compile(kept, kept=True) if kept is not None else None
         if earlier is None or not _lenient(compiled, earlier):
             raise BootError(findings)
         try:
+            earlier = await self._laid(earlier, connect, kept=True)
             snapshot = await self._open(earlier, None, tested=True)
         except BuildError:
             raise BootError(findings) from None
         self._compiled = earlier
+        self._tree = kept
         self._describe(snapshot)
         self._reject(compiled, findings)
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
         return snapshot
-
-    # -- reload -----------------------------------------------------------------------------------------------------
 
     async def reload(
         self, tree: Tree | None = None, *, match: Collection[str] | None = None, by: Principal | None = None
@@ -138,37 +157,78 @@ class Reloader:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
         Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
-        `PreconditionFailed` when the live revision is none of `match`. `by` is who asked for it; nobody: the watch.
+        `PreconditionFailed` when the tag of the live snapshot is none of `match`. `by` is who asked for it; nobody: the
+        watch.
         """
-        async with self._lock:
-            live = self._live
-            if match is not None and live.revision not in match:
+        async with self.turn:
+            if match is not None and self.live.tag not in match:
                 raise PreconditionFailed("the live revision is another one; read /v1/status and decide again")
             if tree is None:
                 await self._keyring.forget()
-            compiled = await self._compile(tree)
-            stamp = (compiled.revision, compiled.secrets_digest)
-            if stamp == (live.revision, live.secrets_digest):
-                self._describe(live)
-                return Reloaded("unchanged", live.revision)
-            if tree is not None and stamp == self._rejected:
-                return Reloaded("rejected", compiled.revision, diagnostics=self.status.diagnostics)
-            try:
-                snapshot = await self._open(compiled, live)
-            except BuildError as error:
-                self._reject(compiled, error.diagnostics)
-                rejected = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
-                return await _audited(rejected, self._host, by)
-            return await _audited(await self._swap(compiled, snapshot), self._host, by)
+            return await self._attempt(tree, by)
+
+    async def retry(self) -> None:
+        """Tries a tree that was rejected again, now that the overlay is another one; for who holds `turn`."""
+        if self._rejected is not None:
+            await self._attempt(await asyncio.to_thread(self.compiler.scan))
+
+    async def _attempt(self, tree: Tree | None, by: Principal | None = None) -> Reloaded:
+        live = self.live
+        compiled = await self._compile(tree)
+        if compiled.stamp == live.stamp:
+            self._describe(live)
+            return Reloaded("unchanged", live.revision)
+        if tree is not None and compiled.stamp == self._rejected:
+            return Reloaded("rejected", compiled.revision, diagnostics=self.status.diagnostics)
+        try:
+            snapshot = await self._open(compiled, live)
+        except BuildError as error:
+            self._reject(compiled, error.diagnostics)
+            refused = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+            return await audited(refused, self._host, by)
+        changed = self._swap(compiled, snapshot)
+        await self._accept(snapshot, compiled)
+        done = Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+        return await audited(done, self._host, by)
+
+    async def revise(self, overlay: Overlay, vet: Check = _fine, keep: Keep = _unkept) -> None:
+        """Makes the overlay live with the tree that is live already, whatever the files are now; for who holds `turn`.
+
+        `vet` may raise before anything is opened. `keep` is called before the swap, and when it raises nothing has
+        changed. Raises `BuildError` when the two do not compile.
+        """
+        compiled = await self._keyring.compile(self._tree, kept=True, overlay=overlay, ask=False)
+        vet(compiled)
+        snapshot = await self._open(compiled, self.live, tested=True)
+        try:
+            await keep(compiled)
+        except BaseException:
+            snapshot.retire()
+            raise
+        self._swap(compiled, snapshot)
+        self._overlay = overlay
+        if self._rejected is None:
+            self._describe(snapshot)
 
     @property
-    def _live(self) -> Snapshot:
+    def live(self) -> Snapshot:
+        """The live snapshot."""
         if self._host is None:
             raise ConfigError("nothing is live yet")
         return self._host.snapshot
 
-    async def _compile(self, tree: Tree | None) -> Compiled:
-        compiled = await self._keyring.compile(tree)
+    @property
+    def outside(self) -> frozenset[Path]:
+        """Files outside the tree that it refers to, as it was last read or is live."""
+        return self._outside | self.live.outside
+
+    async def rotated(self) -> bool:
+        """Whether a secret is another one now; a back-end is asked again when what it keeps has become too old."""
+        async with self.turn:
+            return await self._keyring.changed()
+
+    async def _compile(self, tree: Tree | None, *, kept: bool = False) -> Compiled:
+        compiled = await self._keyring.compile(tree, kept=kept, overlay=self._overlay)
         self._outside = frozenset(compiled.draft.outside)
         return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
@@ -179,7 +239,7 @@ class Reloader:
         """
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
-            raise BuildError(scrubbed(findings, Redactor(compiled.draft.secrets).scrub))
+            raise BuildError(_scrubbed(findings, Redactor(compiled.draft.secrets)))
         failed = () if tested else await self._gate.findings(compiled.draft)
         if failed:
             raise BuildError(failed)
@@ -190,10 +250,10 @@ class Reloader:
 
         Where these cannot be offered side by side, the tools of before stay, and the status says why.
         """
-        async with self._lock:
-            live = self._live
-            if self._compiled is None or self._host is None or not live.outdated:
+        async with self.turn:
+            if self._compiled is None or self._host is None or not self.live.outdated:
                 return
+            live = self.live
             try:
                 snapshot = await Builder(self._compiled, live, self._environ, self.relisting.changed).build()
             except BuildError as error:
@@ -203,73 +263,38 @@ class Reloader:
             if self._rejected is None:
                 self._describe(snapshot)
 
-    async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Reloaded:
-        changed = difference(self._live.fingerprints, snapshot.fingerprints)
+    def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
+        changed = difference(self.live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
             self._host.poke()  # the keeper counts against the budgets of this revision
-        log_applied(snapshot, changed, compiled)
-        await self._accept(snapshot, compiled)
-        return Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+        self._compiled = compiled
+        self._tree = compiled.draft.tree
+        log.info(
+            "manifest.applied", revision=snapshot.revision[:12], overlay=snapshot.overlay.generation,
+            added=changed.added, changed=changed.changed, removed=changed.removed, warnings=len(compiled.warnings),
+        )  # fmt: skip
+        return changed
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
         self._compiled = compiled
         self._describe(snapshot)
-        try:
-            await asyncio.to_thread(bundle.keep, self._state, compiled.draft.tree)
-        except OSError as error:
-            log.warning("bundle.not_kept", reason=error.strerror)
+        await bundle.keep(self._state, compiled.draft.tree)
 
     def _describe(self, snapshot: Snapshot) -> None:
         self._rejected = None
-        tell_live(self.status, snapshot, self._booted)
+        accepted(self.status, snapshot, self._booted)
 
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
-        self._rejected = (compiled.revision, compiled.secrets_digest)
-        tell_rejected(self.status, compiled, findings)
-
-    # -- watch ------------------------------------------------------------------------------------------------------
-
-    async def watch(self, stop: asyncio.Event, poll: float = POLL) -> None:
-        """Supervised boundary: reloads after every edit until `stop` is set; a watch that fails is begun again."""
-        while not stop.is_set():
-            try:
-                async for _ in changes(self.compiler.root, self._folders, poll, stop):
-                    await self._poked()
-            except Exception:
-                log.exception("watch.crashed")
-                await asyncio.sleep(_AGAIN)
-
-    async def _poked(self) -> None:
-        """Supervised boundary: a failed attempt is logged, and the next edit is a new one."""
-        try:
-            live = self._live
-            tree = await settle(self.compiler.scan, live.gateway.reload.settle)
-            if tree.revision != self.status.attempted or live.outside or self._outside or await self._rotated():
-                await self.reload(tree)
-        except Exception:
-            log.exception("reload.crashed")
-
-    async def _rotated(self) -> bool:
-        """Whether a secret is another one now; a back-end is asked again when what it keeps has become too old."""
-        async with self._lock:
-            return await self._keyring.changed()
-
-    def _folders(self) -> set[Path]:
-        """Every folder that holds a manifest or a file that one refers to."""
-        return {*self.compiler.directories, *(path.parent for path in (*self._live.outside, *self._outside))}
+        self._rejected = compiled.stamp
+        errors = rejected(self.status, compiled, findings)
+        log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
 
 
-async def _audited(done: Reloaded, host: Host | None, by: Principal | None) -> Reloaded:
-    """The attempt, told by the audit log."""
-    if host is not None:
-        changed = done.difference
-        counts = {"added": len(changed.added), "changed": len(changed.changed), "removed": len(changed.removed)}
-        errors = sum(each.severity == "error" for each in done.diagnostics)
-        details = {"revision": done.revision, "asked": "key" if by else "watch", **counts, "errors": errors}
-        await host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
-    return done
+def _scrubbed(findings: Iterable[Diagnostic], redactor: Redactor) -> tuple[Diagnostic, ...]:
+    scrub = redactor.scrub
+    return tuple(replace(each, message=scrub(each.message), hint=scrub(each.hint)) for each in findings)
 
 
 def _lenient(compiled: Compiled, kept: Compiled) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +52,8 @@ class Ending:
 class Run:
     """A run in progress or just ended. It is pinned to `snapshot` and never depends on who listens.
 
-    `fence` is that of the process's lease; `progress` and `steps` are what owners before it did.
+    `fence` is that of the process's lease; `progress` and `steps` are what owners before it did. `calling` counts the
+    calls that are being made, by tool.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Run:
     fence: int = 1
     progress: Progress = field(default_factory=Progress)
     steps: int = 0
+    calling: Counter[str] = field(default_factory=Counter)
     bell: Bell = field(default_factory=Bell)
     begun: bool = False
     ending: Ending | None = None

@@ -101,6 +101,7 @@ class Supervisor:
         dispatch = Dispatch(
             run.plan, session, recorder, questions, snapshot.scrub, partial(self._withdrawn, run),
             snapshot.gateway.limits.tool_output, spill, decisions=self.decisions,
+            calling=run.calling,
         )  # fmt: skip
         system = run.plan.prompt.render(_scope(run, session))
         return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id, run.bell)

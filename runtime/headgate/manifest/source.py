@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from headgate.core.kind import Key, Severity
 from headgate.manifest.diagnostics import Diagnostic
 
-Format = Literal["toml", "yaml", "markdown"]
+Format = Literal["toml", "yaml", "markdown", "json"]
 Style = Literal["plain", "single", "double", "verbatim", "multiline", "multiline_verbatim", "block", "other"]
 
 MAX_PROBLEMS = 100
@@ -71,7 +72,8 @@ class Document:
 
     `path` is posix and relative to the tree. `body` is plain JSON data that all holders share and none may change.
     `digest` is the SHA-256 of the file's bytes, in hexadecimal. `prompt` is the Markdown after the frontmatter, as it
-    is written, from line `prompt_line` on; None in other formats. Line ends are `\\n` throughout.
+    is written, from line `prompt_line` on; None in other formats. Line ends are `\\n` throughout. `parts` are documents
+    that stand in the body at the keys below which each is found; what is in them is placed there.
     """
 
     path: str
@@ -80,8 +82,16 @@ class Document:
     digest: str
     prompt: str | None = None
     prompt_line: int = 1
+    parts: Mapping[Key, Document] = field(default_factory=dict, repr=False)
     _text: str = field(default="", repr=False, compare=False)
     _root: Node = field(default_factory=lambda: Node(0), repr=False, compare=False)
+
+    def home(self, path: Key) -> tuple[Document, Key]:
+        """The document in which the key stands, itself unless it is in one of the parts, and its path there."""
+        for key, part in self.parts.items():
+            if path[: len(key)] == key:
+                return part, path[len(key) :]
+        return self, path
 
     def key_span(self, path: Key) -> Span:
         """Where the key is written; the nearest existing ancestor's place when it is not there."""

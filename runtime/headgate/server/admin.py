@@ -28,6 +28,7 @@ async def reload(request: Request[Principal, Any, State], edge: NamedDependency[
     done = await edge.reloader.reload(match=_wanted(request.headers.get("if-match")), by=request.user)
     body: dict[str, Any] = {
         "revision": done.revision,
+        "generation": edge.snapshot.overlay.generation,
         "difference": asdict(done.difference),
         "diagnostics": _shown(edge, done.diagnostics),
     }

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import hmac
-from hashlib import sha256
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from headgate.compile.plan import Snapshot
+from headgate.core.apikeys import digest_of, mistyped
 from headgate.core.context import Principal
 from headgate.core.errors import Unauthenticated
+from headgate.server.edge import Edge
 
 
-def find_principal(snapshot: Snapshot, key: str) -> Principal | None:
-    """The holder of the key. Every digest is compared, in constant time each."""
-    digest = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+def find_principal(edge: Edge, key: str) -> Principal | None:
+    """The holder of the key, unless its time is over. Every digest is compared, in constant time each."""
+    digest = digest_of(key)
     found = None
-    for held, principal in snapshot.principals.items():
+    for held, principal in edge.snapshot.principals.items():
         if hmac.compare_digest(held, digest):
             found = principal
-    return found
+    return edge.host.warden.current(found)
+
+
+def authenticate(edge: Edge, key: str) -> Principal:
+    """The holder of the key; raises `Unauthenticated`."""
+    if mistyped(key):
+        raise Unauthenticated("the API key is cut off or mistyped: its checksum is wrong", code="invalid_credentials")
+    principal = find_principal(edge, key)
+    if principal is None:
+        raise Unauthenticated("the API key is not valid", code="invalid_credentials")
+    return principal
 
 
 def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -33,9 +43,7 @@ def require_scope(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("send the header 'Authorization: Bearer <API key>'")
-    principal = find_principal(connection.app.state["edge"].snapshot, key.strip())
-    if principal is None:
-        raise Unauthenticated("the API key is not valid", code="invalid_credentials")
+    principal = authenticate(connection.app.state["edge"], key.strip())
     connection.scope["user"] = principal  # known from here on, also to the audit log when it may not
     wanted = [scope.format_map(connection.path_params) for scope in handler.opt["scopes"]]
     if not any(_holds_some(principal, scope) for scope in wanted):

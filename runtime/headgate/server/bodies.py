@@ -23,7 +23,7 @@ def _missing(what: str) -> Any:
 class Body(BaseModel):
     """What all bodies share."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, regex_engine="python-re")
 
 
 Words = Annotated[str, Field(min_length=1, max_length=_LONGEST, pattern=r"\S")]

@@ -43,7 +43,7 @@ async def init(request: AnyRequest, edge: NamedDependency[Edge]) -> ASGIResponse
     """Opens a session with the agent named by `X-Headgate-Agent`, else with the default agent."""
     try:
         body = read(Init, await request.body(), request.headers.get("content-type"))
-        principal = find_principal(edge.snapshot, body.api_key)
+        principal = find_principal(edge, body.api_key)
         if principal is None:
             raise Unauthenticated("Invalid API key")
         request.scope["user"] = principal
@@ -86,7 +86,7 @@ async def authenticated(edge: Edge, request: AnyRequest) -> tuple[Session, Princ
     session_id, digest = edge.tokens.read(request.headers.get("authorization"))
     session = await edge.host.sessions.find(session_id)
     known = session is not None and session.record.state == "open"
-    principal = edge.snapshot.principals.get(session.record.key_digest) if session and known else None
+    principal = edge.host.principal(session.record.key_digest) if session and known else None
     if session is None or principal is None or principal.key != session.record.principal:
         raise Unauthenticated("Unknown session")
     if not hmac.compare_digest(digest.encode(), principal.digest[:16].encode()):

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from headgate.compile.plan import Snapshot
+from headgate.engine.amend import Amender
 from headgate.engine.host import Host
 from headgate.engine.reload import Reloader
 from headgate.engine.status import Status
@@ -19,6 +20,7 @@ class Edge:
 
     host: Host
     reloader: Reloader
+    amender: Amender
     tokens: Tokens
     seal: Seal
     keepalive: float = 15.0

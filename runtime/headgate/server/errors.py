@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.response.base import ASGIResponse, Response
 
 from headgate.core.errors import GatewayError, RequestError, StoreError
+from headgate.manifest.diagnostics import render_json
 from headgate.server.wire import dump
 
 log = structlog.get_logger("headgate.server")
@@ -56,7 +57,9 @@ def on_gateway_error(request: Request[Any, Any, Any], error: GatewayError) -> Re
     headers = {"www-authenticate": "Bearer"} if status == 401 else {}
     if "retry_after" in error.details:
         headers["retry-after"] = str(error.details["retry_after"])
-    members = {"errors": _places(error.details["errors"])} if "errors" in error.details else {}
+    members: dict[str, Any] = {"errors": _places(error.details["errors"])} if "errors" in error.details else {}
+    if "diagnostics" in error.details:
+        members["diagnostics"] = render_json("", error.details["diagnostics"])["diagnostics"]
     return respond(request.scope["path"], status, error.code, detail, headers, **members)
 
 

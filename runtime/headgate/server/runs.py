@@ -139,7 +139,7 @@ async def run_events(
     seal = edge.seal if record.principal == request.user.key else None
     behind = _event_id(last_event_id or after)
     if "text/event-stream" in request.headers.get("accept", ""):
-        subscription = await edge.host.follow(record.id, behind, request.user.key)
+        subscription = await edge.host.follow(record.id, behind, request.user)
         headers = {**HEADERS, "x-headgate-run": record.id}
         return EventStream(subscription, dialect(seal, edge.keepalive), headers=headers)
     found = await edge.host.ledger.events(record.id, behind, limit)

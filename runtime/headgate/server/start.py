@@ -51,13 +51,13 @@ async def start(edge: Edge, order: Order, session: Session | None) -> Run:
 async def begin(edge: Edge, order: Order, session: Session | None) -> tuple[Run, Subscription]:
     """A run that the caller follows from its first event on; refused before it begins when the key has too many
     streams."""
-    host, key = edge.host, order.principal.key
-    place = host.streams.take(key, edge.snapshot.gateway.server.limits.streams_per_key)
+    host = edge.host
+    place = host.streams.take(order.principal, edge.snapshot.gateway.server.limits.streams_per_key)
     try:
         run = await start(edge, order, session)
     finally:
         place.free()
-    return run, await host.follow(run.id, (0, 0), key)  # takes the place again before anybody else can
+    return run, await host.follow(run.id, (0, 0), order.principal)  # takes the place again before anybody else can
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
 from headgate import __version__
+from headgate.compile.plan import Snapshot
 from headgate.core.errors import StoreError
 from headgate.core.ports import ToolServer
 from headgate.server.auth import require_scope
@@ -53,7 +54,29 @@ async def openapi(request: Request[Any, Any, State]) -> ASGIResponse:
 
 def etag(edge: Edge) -> str:
     """The entity tag of the live configuration (RFC 9110 §8.8.3)."""
-    return f'"{edge.snapshot.revision}"'
+    return f'"{edge.snapshot.tag}"'
+
+
+def overlay(snapshot: Snapshot) -> dict[str, Any]:
+    """What the API has declared besides the tree: which documents, and whose; a `hidden` one has no effect, because the
+    tree declares the same name."""
+    documents = [
+        {
+            "kind": each.kind, "name": each.name, "revision": each.revision, "updated_at": each.at,
+            "updated_by": each.by, "hidden": each in snapshot.hidden,
+        }
+        for each in snapshot.overlay.documents
+    ]  # fmt: skip
+    return {"generation": snapshot.overlay.generation, "documents": documents}
+
+
+def _stopped(snapshot: Snapshot) -> list[dict[str, str]]:
+    switches = snapshot.gateway.kill_switches
+    targets = {name: each.target for name, each in switches.items()}
+    return [
+        {"name": name, "kind": kind, "target": target, "reason": switches[name].reason}
+        for name, (kind, target) in sorted(targets.items())
+    ]
 
 
 async def _waiting(edge: Edge) -> int | None:
@@ -114,4 +137,6 @@ def _status(edge: Edge) -> dict[str, Any]:
         "mcp_servers": [_server(server) for _, server in sorted(snapshot.servers.items())],
         "runs": len(edge.host.runs),
         "uptime_s": round(time.time() - edge.started, 3),
+        "overlay": overlay(snapshot),
+        "kill_switches": _stopped(snapshot),
     }

@@ -34,6 +34,9 @@ class Dialect:
     keepalive: float
 
 
+_REVOKED = ErrorInfo("revoked", "the key may not follow this run any more")
+
+
 class EventStream(ASGIResponse):
     """Streams one run to one client."""
 
@@ -75,6 +78,8 @@ class EventStream(ASGIResponse):
             body = b"".join(map(self._dialect.event, await follower.batch()))
         except StoreError as error:
             return self._dialect.broken(ErrorInfo(error.code, error.message, error.retryable)), True
+        if self._subscription.revoked:
+            return body + self._dialect.broken(_REVOKED), True
         reason = follower.log.broken
         if follower.drained:
             return body + (self._dialect.broken(reason) if reason is not None else b""), True

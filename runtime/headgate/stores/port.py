@@ -1,4 +1,5 @@
-"""The port that every back-end of the ledger fulfils, in parts: sessions, runs, ownership, waits, audit and usage."""
+"""The port that every back-end of the ledger fulfils, in parts: sessions, runs, ownership, waits, documents, audit and
+usage."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Protocol
 
 from headgate.core.events import Event, EventId, RunState
 from headgate.stores.audit import AuditEntry, AuditFilter, AuditPage, AuditRecord, Ends
+from headgate.stores.documents import DocumentLedger
 from headgate.stores.records import (
     Exchange,
     Intent,
@@ -235,8 +237,11 @@ class AccountsLedger(Protocol):
         ...
 
 
-class Ledger(SessionLedger, RunLedger, WorkLedger, WaitLedger, RecordsLedger, AccountsLedger, Protocol):
-    """The durable record of sessions, runs, steps, messages, logs and waits, of who did what, and of what it cost.
+class Ledger(
+    SessionLedger, RunLedger, WorkLedger, WaitLedger, DocumentLedger, RecordsLedger, AccountsLedger, Protocol
+):  # fmt: skip
+    """The durable record of sessions, runs, steps, messages, logs and waits, of who did what, of what it cost, and of
+    what was declared through the API.
 
     Every method that writes, but `sweep`, is one transaction: it is kept whole or not at all. All methods raise
     `StoreError`, with the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there

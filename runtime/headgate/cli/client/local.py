@@ -16,7 +16,7 @@ from headgate.core.errors import ConfigError, NotFound
 from headgate.core.events import Event, InputRequested
 from headgate.core.messages import Message, ToolResult
 from headgate.engine.answers import Polls, cast, delivered, give, may_answer, require_approver
-from headgate.engine.reload import Reloaded
+from headgate.engine.reloaded import Reloaded
 from headgate.engine.run import Ending, Order
 from headgate.engine.sessions import Session
 from headgate.logs import configure

@@ -14,12 +14,14 @@ from headgate.compile.checks.agents import (
 )
 from headgate.compile.checks.approvals import check_named_policies, check_policies
 from headgate.compile.checks.budgets import check_budgets
-from headgate.compile.checks.gateway import check_egress, check_key_names, check_keys, check_retention, check_store
+from headgate.compile.checks.gateway import check_egress, check_retention, check_store
 from headgate.compile.checks.interceptors import check_covered, check_interceptors
+from headgate.compile.checks.keys import check_key_names, check_keys
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
 from headgate.compile.checks.servers import check_agent_servers, check_policy, check_prefixes, check_renamed
+from headgate.compile.checks.switches import check_switches
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
@@ -43,6 +45,7 @@ CHECKS: tuple[Rule, ...] = (
     check_prompts,
     check_keys,
     check_key_names,
+    check_switches,
     check_egress,
     check_store,
     check_retention,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from headgate.stores.audit import AuditPage, Ends, Link
+from headgate.stores.documents import Documents
 from headgate.stores.port import Ledger
 from headgate.stores.sweep import Swept
 
@@ -16,7 +17,8 @@ _ANSWERS: dict[str, Any] = {
     "count_waits": 0, "answer": None, "expire_waits": 0, "next_expiry": None, "grants": (), "revoke_grants": 0,
     "sweep": Swept(), "size": 0, "create_session": None, "create_run": None, "commit_step": None, "begin_call": None,
     "append_events": None, "finish_run": None, "release": None, "open_wait": None, "backup": None, "ping": None,
-    "close": None, "append_audit": None, "audit": AuditPage((), None), "audit_chain": (), "audit_place": 0,
+    "close": None, "documents": Documents(), "generation": 0, "change_documents": 1, "reseal_document": True,
+    "append_audit": None, "audit": AuditPage((), None), "audit_chain": (), "audit_place": 0,
     "audit_ends": Ends(Link(), Link()), "usage": (), "spent": (),
 }  # fmt: skip
 """What each method of the port answers: every write succeeds and is forgotten, so there is nothing to read."""

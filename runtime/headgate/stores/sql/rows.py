@@ -10,6 +10,7 @@ import msgspec
 from headgate.core.errors import StoreError
 from headgate.core.messages import ErrorInfo, Message, ToolResult, Usage, decode_parts, encode
 from headgate.core.passage import Trail
+from headgate.stores.documents import DocumentRecord
 from headgate.stores.records import Exchange, RunRecord, RunRequest, SessionRecord, StepRecord
 from headgate.stores.sql.database import Row
 from headgate.stores.waits import Grant, Vote, WaitRecord
@@ -138,6 +139,11 @@ def wait_record(row: Row) -> WaitRecord:
 def grant_record(row: Row) -> Grant:
     """A grant from the columns of `Grant`, in the order of its fields."""
     return Grant(**dict(zip(Grant.__struct_fields__, row, strict=True)))
+
+
+def document_record(row: Row) -> DocumentRecord:
+    """An overlay document from the columns of `DocumentRecord`, in the order of its fields."""
+    return _record(DocumentRecord, DocumentRecord.__struct_fields__, row, {"body": _args})
 
 
 def exchanges(rows: Iterable[Row]) -> tuple[Exchange, ...]:

@@ -7,7 +7,7 @@ import sqlite3
 
 from headgate.core.errors import StoreError
 
-HEAD = "0003"
+HEAD = "0005"
 """The newest revision of `migrations/versions`; a test holds the two together."""
 
 _UPGRADE = "headgate.stores.sql.upgrade:upgrade"

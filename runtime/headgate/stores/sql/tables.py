@@ -212,6 +212,28 @@ grants = Table(
     PrimaryKeyConstraint("session_id", "policy", "tool", "qualifier"),
 )
 
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sealed", Text),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
 # None of the tables below refers to runs or sessions: what it says outlives them. None has an index: each would be one
 # more page to write in every commit. Reports read a piece at a time.
 

@@ -1,0 +1,144 @@
+"""One change through the API: an overlay document is compiled with the live tree, kept, and live (D10).
+
+What is kept is always something that compiles: a document with errors is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from headgate.compile.build import BuildError
+from headgate.compile.compiler import Compiled
+from headgate.compile.overlay import Overlay, OverlayDocument
+from headgate.core.errors import ConfigError, Conflict, Invalid, NotFound, PreconditionFailed, StoreError
+from headgate.engine.overlays import Overlays
+from headgate.engine.reload import Reloader
+from headgate.manifest.diagnostics import Diagnostic
+
+log = structlog.get_logger("headgate.overlay")
+
+_TRIES = 5
+"""Attempts while others change the documents at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one document: it gets this `body`, or goes when that is None.
+
+    `new` says whether it must not exist yet, or must; None that either will do. `revision` is the one that it must have
+    now. `by` is the principal who wants it.
+    """
+
+    kind: str
+    name: str
+    body: dict[str, Any] | None
+    by: str
+    new: bool | None = None
+    revision: int | None = None
+
+    def require(self, held: OverlayDocument | None) -> None:
+        """Raises `Conflict`, `NotFound` or `PreconditionFailed` when the document is not as it must be."""
+        if self.new and held is not None:
+            raise Conflict(f"there is {self.kind} {self.name!r} already", code="already_exists")
+        if held is None and (self.new is False or self.body is None):
+            raise NotFound(f"there is no {self.kind} {self.name!r} that was made through the API", code="not_found")
+        if self.revision is not None and (held is None or held.revision != self.revision):
+            raise PreconditionFailed("the document was changed meanwhile; read it and decide again")
+
+
+class Amender:
+    """Changes the overlay of a running gateway, and follows the changes of other processes."""
+
+    def __init__(self, reloader: Reloader, clock: Callable[[], float] = time.time) -> None:
+        self._reloader = reloader
+        self._clock = clock
+        self._refused = -1
+
+    @property
+    def _overlays(self) -> Overlays:
+        overlays = self._reloader.overlays
+        if overlays is None:
+            raise ConfigError("the gateway has no ledger for overlay documents")
+        return overlays
+
+    async def amend(self, change: Change) -> OverlayDocument | None:
+        """Makes the change live and durable, both or neither; the document as it is now.
+
+        Raises what `Change.require` does, `Conflict` when the tree declares the name (`declared_in_tree`), and
+        `Invalid` with `details["diagnostics"]` when the document does not compile.
+        """
+        async with self._reloader.turn:
+            for _ in range(_TRIES):
+                overlay = await self._overlays.read()
+                document = self._document(change, overlay)
+                wanted = overlay.changed(change.kind, change.name, document)
+                try:
+                    await self._make(change, document, replace(wanted, generation=overlay.generation + 1))
+                except StoreError as error:
+                    if error.code != "store_conflict":
+                        raise
+                else:
+                    await self._reloader.retry()
+                    return document
+        raise Conflict("others change the documents at the same time; try again", code="busy")
+
+    async def refresh(self) -> None:
+        """Makes live what other processes have changed; raises `StoreError` and `ConfigError`."""
+        async with self._reloader.turn:
+            generation = await self._overlays.generation()
+            if generation in (self._reloader.live.overlay.generation, self._refused):
+                return
+            overlay = await self._overlays.read()
+            try:
+                await self._reloader.revise(overlay)
+            except BuildError as error:
+                self._refused = overlay.generation
+                log.error("overlay.rejected", generation=overlay.generation, first=str(error.diagnostics[0]))
+                self._reloader.status.set("Degraded", True, "OverlayRejected", f"{error.diagnostics[0]}")
+                return
+            await self._reloader.retry()
+
+    def _document(self, change: Change, overlay: Overlay) -> OverlayDocument | None:
+        held = overlay.get(change.kind, change.name)
+        if change.new is not None or change.body is None or change.revision is not None:
+            change.require(held)
+        if change.body is None:
+            return None
+        now = self._clock()
+        fresh = OverlayDocument(change.kind, change.name, change.body, by=change.by, at=now)
+        if held is None:
+            return replace(fresh, created_by=change.by, created_at=now)
+        return replace(fresh, revision=held.revision + 1, created_by=held.created_by, created_at=held.created_at)
+
+    async def _make(self, change: Change, document: OverlayDocument | None, wanted: Overlay) -> None:
+        async def keep(compiled: Compiled) -> None:
+            before = wanted.generation - 1
+            if document is not None:
+                await self._overlays.put(document, compiled.draft.sealed, before)
+            else:
+                gone = OverlayDocument(change.kind, change.name, {})
+                await self._overlays.delete(gone, by=change.by, at=self._clock(), generation=before)
+
+        def vet(compiled: Compiled) -> None:
+            if document is not None and document in compiled.draft.hidden:
+                message = f"the tree declares {change.kind} {change.name!r} itself: edit it there"
+                raise Conflict(message, code="declared_in_tree")
+
+        try:
+            await self._reloader.revise(wanted, vet=vet, keep=keep)
+        except BuildError as error:
+            raise _refusal(error.diagnostics) from None
+
+
+def _refusal(found: tuple[Diagnostic, ...]) -> Invalid:
+    errors = [each for each in found if each.severity == "error"]
+    said = f"{errors[0].message}; {errors[0].hint}" if errors[0].hint else errors[0].message
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Invalid(
+        f"the document is not in order: {said}{more}", code="invalid_document", details={"diagnostics": found}
+    )

@@ -1,0 +1,115 @@
+"""Between the overlay that is compiled and the documents of the ledger: secrets are kept apart, and encrypted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from headgate.compile.overlay import Overlay, OverlayDocument
+from headgate.core.errors import ConfigError, StoreError
+from headgate.core.kind import Key
+from headgate.stores.cipher import Cipher
+from headgate.stores.documents import DocumentChange, DocumentLedger, DocumentRecord
+
+_Secrets = list[tuple[list[str | int], str]]
+"""Where each secret stands in its document, and the secret."""
+_secrets = msgspec.json.Decoder(_Secrets).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Overlays:
+    """The overlay of one ledger."""
+
+    ledger: DocumentLedger
+    cipher: Cipher
+
+    async def read(self) -> Overlay:
+        """All documents with their secrets; raises `ConfigError` when these cannot be decrypted, and `StoreError`."""
+        found = await self.ledger.documents()
+        return Overlay(found.generation, tuple(map(self._opened, found.records)))
+
+    async def generation(self) -> int:
+        """The generation of the documents as they are now."""
+        return await self.ledger.generation()
+
+    async def put(self, document: OverlayDocument, sealed: Collection[Key], generation: int) -> None:
+        """Keeps the document, which has secrets at the keys `sealed`; raises `StoreError` as the ledger does."""
+        await self.ledger.change_documents([self._change(document, sealed)], generation)
+
+    async def delete(self, document: OverlayDocument, *, by: str, at: float, generation: int) -> None:
+        """Forgets the document; raises `StoreError` as the ledger does."""
+        gone = DocumentChange(kind=document.kind, name=document.name, body=None, at=at, by=by)
+        await self.ledger.change_documents([gone], generation)
+
+    async def renew(self) -> int:
+        """Encrypts anew what is encrypted with an older key than the first; how many documents that were.
+
+        The documents stay as they are but for that, and their generation too: nobody has to compile them again.
+        """
+        found = await self.ledger.documents()
+        stale = [each for each in found.records if each.sealed is not None and not self.cipher.fresh(each.sealed)]
+        for each in stale:
+            text = self._unsealed(each)
+            await self.ledger.reseal_document(each.kind, each.name, each.revision, self.cipher.seal(text))
+        return len(stale)
+
+    def _opened(self, record: DocumentRecord) -> OverlayDocument:
+        body = record.body
+        if record.sealed is not None:
+            body = copy.deepcopy(body)
+            for path, secret in _secrets(self._unsealed(record)):
+                _put(body, path, secret)
+        return OverlayDocument(
+            kind=record.kind, name=record.name, body=body, revision=record.revision, by=record.updated_by,
+            at=record.updated_at, created_by=record.created_by, created_at=record.created_at,
+        )  # fmt: skip
+
+    def _unsealed(self, record: DocumentRecord) -> str:
+        try:
+            return self.cipher.open(record.sealed or "")
+        except StoreError:
+            raise ConfigError(
+                f"the secrets of overlay:{record.kind}.{record.name} cannot be decrypted: no encryption key fits",
+                key=("auth", "encryption_key"),
+                hint="add the key that they were encrypted with to [auth] previous_encryption_keys",
+            ) from None
+
+    def _change(self, document: OverlayDocument, sealed: Collection[Key]) -> DocumentChange:
+        size = len(document.key)
+        paths = sorted((key[size:] for key in sealed if key[:size] == document.key), key=repr)
+        body = copy.deepcopy(document.body)
+        secrets = [(path, _take(body, path)) for path in paths]
+        text = self.cipher.seal(msgspec.json.encode(secrets).decode()) if secrets else None
+        return DocumentChange(
+            kind=document.kind, name=document.name, body=body, sealed=text, at=document.at, by=document.by
+        )
+
+
+def shown(document: OverlayDocument, sealed: Iterable[Key]) -> dict[str, Any]:
+    """The document's body with nothing but null where it has secrets."""
+    body = copy.deepcopy(document.body)
+    size = len(document.key)
+    for key in sealed:
+        if key[:size] == document.key:
+            _take(body, key[size:])
+    return body
+
+
+def _take(body: Any, path: Iterable[str | int]) -> Any:
+    """What stands at the path, which is null from now on."""
+    *above, last = path
+    for part in above:
+        body = body[part]
+    found, body[last] = body[last], None
+    return found
+
+
+def _put(body: Any, path: Iterable[str | int], value: str) -> None:
+    *above, last = path
+    for part in above:
+        body = body[part]
+    body[last] = value
