@@ -22,8 +22,9 @@ from headgate.core.kind import Env
 from headgate.mcp import link
 from headgate.mcp.asking import Asking, Question, Reply
 from headgate.mcp.spec import ServerSpec
-from headgate.mcp.upstream import Upstream, Wiring
+from headgate.mcp.upstream import Upstream
 from headgate.mcp.user_flow import Answer, Identity, UserAuth
+from headgate.mcp.wiring import Wiring
 from headgate.net.client import make_client, open_client
 from headgate.net.egress import Egress
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -69,7 +70,9 @@ async def test_a_caller_that_is_cancelled(house: House, method: str) -> None:
     (await house.host.converse(house.order(), session))[0].close()
     await until(lambda: house.empty)
     house.ledger.hold(method)
-    caller = asyncio.create_task(house.host.converse(house.order("slow"), session))
+    order = house.order("slow")
+    more = replace(order, messages=order.messages * 2)  # what may repeat the conversation has it read
+    caller = asyncio.create_task(house.host.converse(more, session))
     await house.ledger.held(method)
     caller.cancel()
     house.ledger.free(method)

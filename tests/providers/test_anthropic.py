@@ -54,13 +54,13 @@ async def test_next_turn_is_accepted(api: AnthropicApi, claude: Provider) -> Non
 
 
 async def test_request_head(api: AnthropicApi, claude: Provider) -> None:
-    """The request carries the key, the API's version and JSON, and no retry of the SDK."""
+    """The request carries the key, the API's version and JSON."""
     await play(claude)
     headers = api.requests[0].headers
     assert headers["authorization"] == "Bearer sk-test"
     assert headers["anthropic-version"]
     assert headers["content-type"] == "application/json"
-    assert headers["x-stainless-retry-count"] == "0"
+    assert headers["user-agent"].startswith("headgate/")
 
 
 async def test_auth_token_and_headers(api: AnthropicApi, open_kind: Open) -> None:

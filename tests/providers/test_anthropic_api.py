@@ -12,6 +12,8 @@ import pytest
 from headgate.testing import anthropic_replies as replies
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.anthropic_rules import complaint
+from tests.providers.conftest import Open
+from tests.providers.samples import play
 
 HI = {"role": "user", "content": "hi"}
 CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "x", "input": {}}]}
@@ -44,6 +46,16 @@ async def test_sdk_message(sdk: anthropic.AsyncAnthropic) -> None:
     """A request that does not stream gets one message."""
     message = await sdk.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}])
     assert getattr(message.content[0], "text", None) == "Hello there"
+
+
+async def test_sdk_head(api: AnthropicApi, sdk: anthropic.AsyncAnthropic, open_kind: Open) -> None:
+    """The provider presents its key and the API's version as the SDK does."""
+    await sdk.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}])
+    async with open_kind("anthropic", api_key="k", base_url=api.url) as provider:
+        await play(provider)
+    theirs, ours = (request.headers for request in api.requests)
+    for name in ("authorization", "anthropic-version", "content-type"):
+        assert ours[name] == theirs[name]
 
 
 async def test_sdk_errors(api: AnthropicApi, sdk: anthropic.AsyncAnthropic) -> None:

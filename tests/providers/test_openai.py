@@ -72,12 +72,12 @@ async def test_reasoning_goes_back(openai_api: OpenAiApi, gpt: Provider) -> None
 
 
 async def test_request_head(openai_api: OpenAiApi, model: Provider) -> None:
-    """The request carries the key and JSON, and no retry of the SDK."""
+    """The request carries the key and JSON."""
     await play(model)
     headers = openai_api.requests[0].headers
     assert headers["authorization"] == "Bearer sk-test"
     assert headers["content-type"] == "application/json"
-    assert headers["x-stainless-retry-count"] == "0"
+    assert headers["user-agent"].startswith("headgate/")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -112,9 +112,10 @@ class Draft:
 
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
-    are objects in which an earlier draft found nothing, by name, fingerprint and packages. `overlay` are the documents
-    that the API made, `hidden` those of them that the tree declares too, and `sealed` the keys of their secrets.
-    `servers` are the MCP servers, wherever they are declared; one whose declaration could not be read has no spec.
+    are objects in which an earlier draft found nothing, by name, fingerprint and packages. `servers` are the MCP
+    servers, wherever they are declared; one whose declaration could not be read has no spec. `overlay` are the
+    documents that the API made, `hidden` those of them that the tree declares too, and `sealed` the keys of their
+    secrets.
     """
 
     tree: Tree

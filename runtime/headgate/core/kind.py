@@ -26,7 +26,9 @@ Severity = Literal["error", "warning"]
 class Spec(BaseModel):
     """A typed, frozen piece of a manifest; unknown keys are errors (`x-*` keys never reach it)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, regex_engine="python-re")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, regex_engine="python-re", defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
 
-from headgate.core.events import Event, EventId, RunEnd
+from headgate.core.events import Event, EventId, RunEnd, TextDelta, ThinkingDelta
 from headgate.core.messages import ErrorInfo
 
 BATCH = 512
@@ -24,6 +24,7 @@ Read = Callable[[EventId, int], Awaitable[tuple[Event, ...]]]
 """The kept events behind an id, at most so many; none only at the end."""
 
 _key = attrgetter("key")
+_DELTAS = frozenset({TextDelta, ThinkingDelta})
 
 
 class EventLog:
@@ -52,8 +53,14 @@ class EventLog:
     def append(self, event: Event) -> None:
         """Adds one event and wakes the followers; nothing follows a terminal event."""
         self._events.append(event)
-        if not self._held:
-            self.visible += 1
+        if self._held:
+            return
+        self.visible += 1
+        if type(event) in _DELTAS:  # the hot path
+            for follower in self._followers:
+                if follower.sleeping is not None:
+                    follower.wake()
+        else:
             self._tell(event)
 
     def hold(self, event: Event) -> int:
@@ -138,14 +145,15 @@ class Follower:
         self._position = log.place(after)
         self._behind = after < log.floor
         self._ended = False
-        self._sleeping: asyncio.Future[None] | None = None
+        self.sleeping: asyncio.Future[None] | None = None
         self._poked = False
 
     def wake(self) -> None:
         """Ends the wait of `batch`, now or the next time it would begin."""
         self._poked = True
-        if self._sleeping is not None and not self._sleeping.done():
-            self._sleeping.set_result(None)
+        sleeping, self.sleeping = self.sleeping, None
+        if sleeping is not None and not sleeping.done():
+            sleeping.set_result(None)
 
     async def batch(self) -> list[Event]:
         """The next events, at most about `BATCH` of them; waits for one or for a wake-up. Raises `StoreError`."""
@@ -154,11 +162,11 @@ class Follower:
             if older:
                 return older
         if self._position >= self.log.visible and not self._poked and not self.drained:
-            self._sleeping = asyncio.get_running_loop().create_future()
+            sleeping = self.sleeping = asyncio.get_running_loop().create_future()
             try:
-                await self._sleeping
+                await sleeping
             finally:
-                self._sleeping = None
+                self.sleeping = None
         self._poked = False
         if self._position < self.log.start:
             return []

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -26,6 +25,7 @@ from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
 from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
+from headgate.engine.opening import new_run, witness_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.resume import progress_of
 from headgate.engine.revisions import Revisions
@@ -39,7 +39,7 @@ from headgate.engine.transcript import Transcript, go_on, join
 from headgate.engine.warden import Warden
 from headgate.engine.witness import Witness
 from headgate.stores.port import Ledger
-from headgate.stores.records import Lease, NewRun, RunRecord, new_run_id
+from headgate.stores.records import Lease, RunRecord, new_run_id
 from headgate.stores.waits import Answer, WaitRecord
 
 log = structlog.get_logger("headgate.host")
@@ -148,7 +148,7 @@ class Host:
         """Who writes for the run."""
         teller = Teller(run.id, run.log, run.fence, self.flusher)
         account = self.accounts.of(run.order.principal, run.session_id)
-        return Recorder(self.ledger, teller, run.progress, run.steps, _witness(run), account)
+        return Recorder(self.ledger, teller, run.progress, run.steps, witness_of(run), account)
 
     def start(self, run: Run, recorder: Recorder, start: Start) -> None:
         """Gives a run that is held its task."""
@@ -259,7 +259,7 @@ async def end(host: Host, record: RunRecord, ending: Ending) -> None:
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
     """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
-    if session is None or session.head_run is None:
+    if session is None or session.head_run is None or _begins_anew(order, session):
         return join((), order.messages)
     conversation = await host.ledger.conversation(session.id)
     if conversation and conversation[-1].state not in ENDED:
@@ -275,20 +275,10 @@ async def _transcript(host: Host, order: Order, session: Session | None) -> Tran
     return go_on(conversation, order.messages) if order.goes_on else join(conversation, order.messages)
 
 
-def _witness(run: Run) -> Witness:
-    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
-    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
-
-
-def new_run(run: Run, transcript: Transcript) -> NewRun:
-    """The run as the ledger keeps it."""
-    order, principal = run.order, run.order.principal
-    return NewRun(
-        id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
-        model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
-        messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
-        channel=order.channel, request=order.request,
-    )  # fmt: skip
+def _begins_anew(order: Order, session: Session) -> bool:
+    """Whether the order repeats nothing of the session, whatever was said in it: a single message is all new, since an
+    exchange has at least one before it."""
+    return session.settled == session.head_run and not order.goes_on and len(order.messages) <= 1
 
 
 def _nobody() -> None:

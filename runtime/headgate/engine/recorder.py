@@ -84,11 +84,11 @@ class Recorder:
 
     def say(self, text: str, step: int) -> None:
         """Tells a piece of the answer."""
-        self._deltas.append(self._teller.tell(TextDelta(text=text), step))
+        self._deltas.append(self._teller.say(TextDelta, text, step))
 
     def think(self, text: str, step: int) -> None:
         """Tells a piece of the model's thinking."""
-        self._deltas.append(self._teller.tell(ThinkingDelta(text=text), step))
+        self._deltas.append(self._teller.say(ThinkingDelta, text, step))
 
     def unsay(self) -> None:
         """Forgets what was said in the turn that is being made again."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import structlog
 
+from headgate.compile.build import BuildError
 from headgate.engine.status import Status
-from headgate.manifest.diagnostics import Diagnostic
 
 log = structlog.get_logger("headgate.relisting")
 
@@ -48,8 +48,12 @@ class Relisting:
                 log.exception("relisting.crashed")
 
 
-def refuse(status: Status, findings: Iterable[Diagnostic]) -> None:
-    """Says that what the servers list now cannot be offered; the tools of before are."""
-    first = next(each for each in findings if each.severity == "error")
-    status.set("Degraded", True, "ListingRejected", f"the tools of before are offered: {first}")
-    log.warning("listing.rejected", first=str(first))
+@contextlib.contextmanager
+def refusing(status: Status) -> Iterator[None]:
+    """Where what the servers list now cannot be offered, the status says so; the tools of before are."""
+    try:
+        yield
+    except BuildError as error:
+        first = next(each for each in error.diagnostics if each.severity == "error")
+        status.set("Degraded", True, "ListingRejected", f"the tools of before are offered: {first}")
+        log.warning("listing.rejected", first=str(first))

@@ -20,7 +20,7 @@ from headgate.compile.specs import Gateway
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
-from headgate.engine.conditions import accepted, rejected
+from headgate.engine.conditions import accepted, applied, rejected
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays
 from headgate.engine.relisting import Relisting
@@ -71,14 +71,9 @@ class Reloader:
     """Compiles tree and overlay and swaps them in; one attempt at a time, by whoever holds `turn`."""
 
     def __init__(
-        self,
-        compiler: Compiler,
-        environ: Mapping[str, str],
-        state: Path,
-        *,
-        vet: Vet = _nothing,
+        self, compiler: Compiler, environ: Mapping[str, str], state: Path, *, vet: Vet = _nothing,
         status: Status | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.compiler = compiler
         self.status = status or Status()
         self.turn = asyncio.Lock()
@@ -90,25 +85,23 @@ class Reloader:
         self._host: Host | None = None
         self._keyring = Keyring(compiler, environ)
         self._booted: Gateway | None = None
-        self._compiled: Compiled | None = None
-        self.relisting = Relisting()
         self._rejected: tuple[str, int, str] | None = None
         self._outside: frozenset[Path] = frozenset()
         self._overlay = NO_OVERLAY
         self._tree: Tree | None = None
+        self._compiled: Compiled | None = None
+        self.relisting = Relisting()
 
     async def boot(self, connect: Connect | None = None) -> Snapshot:
-        """The first snapshot: the tree's own, or the last good one where `[boot]` says so; raises `BootError`.
-
-        The overlay is read as soon as the tree says where it is.
-        """
+        """The first snapshot: the tree's own, or the last good one where `[boot]` says so; raises `BootError`. The
+        overlay is read as soon as the tree says where it is."""
         compiled = await self._laid(await self._compile(None), connect)
         try:
             snapshot = await self._open(compiled, None)
         except BuildError as error:
             snapshot = await self._fall_back(compiled, error.diagnostics, connect)
         else:
-            self._tree = compiled.draft.tree
+            self._tree, self._compiled = compiled.draft.tree, compiled
             await self._accept(snapshot, compiled)
         self._booted = snapshot.gateway
         return snapshot
@@ -144,8 +137,7 @@ class Reloader:
             snapshot = await self._open(earlier, None, tested=True)
         except BuildError:
             raise BootError(findings) from None
-        self._compiled = earlier
-        self._tree = kept
+        self._tree, self._compiled = kept, earlier
         self._describe(snapshot)
         self._reject(compiled, findings)
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
@@ -157,8 +149,7 @@ class Reloader:
         """Makes the tree live if it is in order; the live revision serves on if it is not.
 
         Without a tree it is read now, secrets too, and one that was rejected before is tried again. Raises
-        `PreconditionFailed` when the tag of the live snapshot is none of `match`. `by` is who asked for it; nobody: the
-        watch.
+        `PreconditionFailed` when the tag of the live snapshot is none of `match`. `by` is who asked; nobody: the watch.
         """
         async with self.turn:
             if match is not None and self.live.tag not in match:
@@ -193,10 +184,8 @@ class Reloader:
 
     async def revise(self, overlay: Overlay, vet: Check = _fine, keep: Keep = _unkept) -> None:
         """Makes the overlay live with the tree that is live already, whatever the files are now; for who holds `turn`.
-
         `vet` may raise before anything is opened. `keep` is called before the swap, and when it raises nothing has
-        changed. Raises `BuildError` when the two do not compile.
-        """
+        changed. Raises `BuildError` when the two do not compile."""
         compiled = await self._keyring.compile(self._tree, kept=True, overlay=overlay, ask=False)
         vet(compiled)
         snapshot = await self._open(compiled, self.live, tested=True)
@@ -233,52 +222,41 @@ class Reloader:
         return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
     async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
-        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret.
-
-        The inline tests of one that was live before, and so is `tested`, are not run.
-        """
+        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret. One that was live
+        before, and so is `tested`, is not tested again."""
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
             raise BuildError(_scrubbed(findings, Redactor(compiled.draft.secrets)))
         failed = () if tested else await self._gate.findings(compiled.draft)
         if failed:
             raise BuildError(failed)
-        return await Builder(compiled, live, self._environ, self.relisting.changed).build()
+        return await self._build(compiled, live)
 
     async def refold(self) -> None:
         """Makes the live revision live again with the tools that its MCP servers list now; nothing is opened for it.
-
-        Where these cannot be offered side by side, the tools of before stay, and the status says why.
-        """
+        Where these cannot be offered side by side, the tools of before stay, and the status says why."""
         async with self.turn:
             if self._compiled is None or self._host is None or not self.live.outdated:
                 return
-            live = self.live
-            try:
-                snapshot = await Builder(self._compiled, live, self._environ, self.relisting.changed).build()
-            except BuildError as error:
-                relisting.refuse(self.status, error.diagnostics)
-                return
-            self._host.swap(snapshot)
-            if self._rejected is None:
-                self._describe(snapshot)
+            with relisting.refusing(self.status):
+                self._host.swap(await self._build(self._compiled, self.live))
+                if self._rejected is None:
+                    self._describe(self.live)
+
+    async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
+        return await Builder(compiled, live, self._environ, self.relisting.changed).build()
 
     def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
         changed = difference(self.live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
             self._host.poke()  # the keeper counts against the budgets of this revision
-        self._compiled = compiled
-        self._tree = compiled.draft.tree
-        log.info(
-            "manifest.applied", revision=snapshot.revision[:12], overlay=snapshot.overlay.generation,
-            added=changed.added, changed=changed.changed, removed=changed.removed, warnings=len(compiled.warnings),
-        )  # fmt: skip
+        self._tree, self._compiled = compiled.draft.tree, compiled
+        applied(snapshot, changed, compiled)
         return changed
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
-        self._compiled = compiled
         self._describe(snapshot)
         await bundle.keep(self._state, compiled.draft.tree)
 
@@ -288,8 +266,7 @@ class Reloader:
 
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
         self._rejected = compiled.stamp
-        errors = rejected(self.status, compiled, findings)
-        log.warning("manifest.rejected", revision=compiled.revision[:12], errors=len(errors), first=errors[0])
+        rejected(self.status, compiled, findings)
 
 
 def _scrubbed(findings: Iterable[Diagnostic], redactor: Redactor) -> tuple[Diagnostic, ...]:

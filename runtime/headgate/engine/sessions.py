@@ -23,12 +23,14 @@ _SWEEP = 60.0
 
 @dataclass(slots=True)
 class Session:
-    """A live view of one session: its record, its newest run, and the run that is in progress here."""
+    """A live view of one session: its record, its newest run, the run that is in progress here, and the last one that
+    is known to have ended."""
 
     record: SessionRecord
     head_run: str | None
     run: Run | None = None
     opening: bool = False
+    settled: str | None = None
     _log: weakref.ref[EventLog] | None = None
 
     @property
@@ -49,6 +51,8 @@ class Session:
             run.task.add_done_callback(lambda _: self._forget(run))
 
     def _forget(self, run: Run) -> None:
+        if run.finished:
+            self.settled = run.id
         if self.run is run:
             self.run = None
 

@@ -16,7 +16,7 @@ async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
     cancelled = False
     while not task.done():
         try:
-            await asyncio.wait([task])
+            await asyncio.shield(task)
         except asyncio.CancelledError:
             cancelled = True
     task.result()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 
@@ -9,6 +11,8 @@ FIRST = 0.1
 """Seconds before the first attempt."""
 LONGEST = 30.0
 """Seconds between attempts, at most."""
+IMPATIENT = 0.5
+"""Seconds between attempts, at least, however many calls wait."""
 
 
 class Backoff:
@@ -28,3 +32,13 @@ class Backoff:
     def reset(self) -> None:
         """The server has been well for a while."""
         self._failures = 0
+
+    async def pause(self, wanted: asyncio.Event) -> None:
+        """Waits before the next attempt, less long when somebody wants it."""
+        wanted.clear()
+        delay = self.next()
+        await asyncio.sleep(min(delay, IMPATIENT))
+        if delay > IMPATIENT:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay - IMPATIENT):
+                    await wanted.wait()

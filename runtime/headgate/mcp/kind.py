@@ -16,7 +16,8 @@ from headgate.mcp.auth import kind_of
 from headgate.mcp.auth_kind import AuthEnv
 from headgate.mcp.checks import check
 from headgate.mcp.spec import ServerSpec
-from headgate.mcp.upstream import Upstream, Wiring
+from headgate.mcp.upstream import Upstream
+from headgate.mcp.wiring import Wiring
 
 log = structlog.get_logger("headgate.mcp")
 

@@ -7,22 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx2
 import mcp_types as types
 import structlog
-from mcp.client._transport import TransportStreams
 from mcp.client.client import Client
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import SessionMessage
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -33,9 +27,10 @@ from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
+from headgate.mcp.programs import program
 from headgate.mcp.replies import Calls, answers
-from headgate.mcp.sifting import sift
 from headgate.mcp.spec import ServerSpec
+from headgate.mcp.streams import Ready
 
 log = structlog.get_logger("headgate.mcp")
 
@@ -43,7 +38,6 @@ PAGES = 200
 """Pages of one listing that are read."""
 ROUNDS = 8
 """Times that a server may ask for more input during one call."""
-_PASSED = frozenset({"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR"})
 _AGAIN = 1.0
 _SESSION_GONE = "Session terminated"
 
@@ -142,7 +136,10 @@ class Link:
     def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
             return fault_of(sending.refusal)
-        if not sending.left or self._was_lost(error):
+        if self._was_lost(error):
+            self.over.set()
+            return ServerFault("the connection to the server was lost", sent=sending.left)
+        if not sending.left:
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:
             self.over.set()
@@ -152,6 +149,18 @@ class Link:
         if error.code == types.REQUEST_TIMEOUT:
             return ServerFault("the server did not answer in time", code="timeout")
         return ToolError("tool_error", f"the server refused the call: {error.message[:1000]} ({error.code})")
+
+    async def probe(self) -> None:
+        """Asks for any answer at all; raises `TimeoutError` when there is none, though it may wait for ever, too."""
+        session = self.client.session
+        try:
+            if self.protocol in MODERN_PROTOCOL_VERSIONS:
+                await session.send_discover(self.protocol)
+            else:
+                await session.send_request(types.PingRequest(), types.EmptyResult)
+        except MCPError as error:  # a refusal is an answer, too
+            if error.code == types.REQUEST_TIMEOUT:
+                raise TimeoutError from error
 
     def _was_lost(self, error: MCPError) -> bool:
         """Whether the SDK says so: its code for a closed connection is one that servers use for errors of their own."""
@@ -203,7 +212,7 @@ async def linked(
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
             pid = child.pid
         else:
-            streams, watched = await stack.enter_async_context(remote.reached(spec, env, auth))
+            streams, watched = await stack.enter_async_context(remote.reached(spec, env, over.set, auth))
             status = lambda: watched.status  # noqa: E731
 
         async def noticed(message: Any) -> None:
@@ -213,7 +222,7 @@ async def linked(
         refused: list[str] = []
         calls = Calls()
         client = Client(
-            _Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=calls.pushed,
+            Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=calls.pushed,
             cache=None, client_info=types.Implementation(name="headgate", version=__version__),
         )  # fmt: skip
         try:
@@ -233,67 +242,3 @@ def _refused(error: MCPError, status: int | None) -> ServerFault:
         return of_status(status)
     code = "timeout" if error.code == types.REQUEST_TIMEOUT else "connection_error"
     return ServerFault(f"the server refused the connection: {error.message[:500]}", code=code)
-
-
-class _Ready:
-    """Streams that are open already, as a transport; `over` is set when there is nothing more to read."""
-
-    def __init__(self, streams: TransportStreams, over: asyncio.Event, refused: list[str]) -> None:
-        self._streams = streams
-        self._over = over
-        self._refused = refused
-
-    async def __aenter__(self) -> TransportStreams:
-        read, write = self._streams
-        return _Ending(read, self._over, self._refused), write
-
-    async def __aexit__(self, *_exc: object) -> None:
-        return None
-
-
-class _Ending:
-    """A stream of messages that tells of its end, without tools that are none; all else is that of the stream."""
-
-    def __init__(self, stream: Any, over: asyncio.Event, refused: list[str]) -> None:
-        self._stream = stream
-        self._over = over
-        self._refused = refused
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    async def __aenter__(self) -> _Ending:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc: Any) -> Any:
-        self._over.set()
-        return await self._stream.__aexit__(*exc)
-
-    def __aiter__(self) -> _Ending:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            item = await self._stream.__anext__()
-        except (StopAsyncIteration, anyio.ClosedResourceError):
-            self._over.set()
-            raise
-        if isinstance(item, SessionMessage):
-            self._refused += sift(item.message)
-        return item
-
-
-def program(spec: ServerSpec, env: Env, heard: Callable[[str], None]) -> stdio.Program:
-    """What is run for a server; raises `ServerFault("config_error")` when the program or the directory is missing."""
-    assert spec.command is not None
-    passed = {name: value for name, value in env.environ.items() if name in _PASSED or name.startswith("LC_")}
-    folder = (env.root / (spec.cwd or "")).resolve()
-    if not folder.is_dir():
-        raise ServerFault(f"'cwd' is no directory: {spec.cwd}", code="config_error")
-    path = passed.get("PATH", os.defpath)
-    named = spec.command if "/" not in spec.command else str(folder / Path(spec.command))
-    found = shutil.which(named, path=path)
-    if found is None:
-        raise ServerFault(f"there is no program {spec.command!r}; looked in {path}", code="config_error")
-    return stdio.Program((found, *map(str, spec.args)), str(folder), {**passed, **spec.env}, heard)

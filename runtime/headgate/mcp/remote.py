@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +47,9 @@ and tells nobody whether it left."""
 class Watched(httpx2.AsyncBaseTransport):
     """Notes how requests fare; bounds bodies that are read as a whole, and what a hung server can hold up."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+    def __init__(self, inner: httpx2.AsyncBaseTransport, broken: Callable[[], None] | None = None) -> None:
         self._inner = inner
+        self._broken = broken
         self.status: int | None = None
         self.refusal: GatewayError | None = None
 
@@ -63,7 +64,7 @@ class Watched(httpx2.AsyncBaseTransport):
         if request.method == "DELETE":
             request.extensions = {**request.extensions, "timeout": dict.fromkeys(_TIMEOUTS, FAREWELL)}
         try:
-            response = await self._inner.handle_async_request(request)
+            response = await self._sent(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, EgressRefused):
             if sending is not None:
                 sending.left = False
@@ -76,6 +77,16 @@ class Watched(httpx2.AsyncBaseTransport):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             response.stream = _Bounded(response.stream)
         return response
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        good = False
+        try:
+            response = await self._inner.handle_async_request(request)
+            good = response.status_code < 400
+            return response
+        finally:
+            if not good and request.method == "POST" and self._broken is not None:
+                self._broken()
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -105,14 +116,15 @@ class _Bounded(httpx2.AsyncByteStream):
 
 @contextlib.asynccontextmanager
 async def reached(
-    spec: ServerSpec, env: Env, auth: httpx2.Auth | None
+    spec: ServerSpec, env: Env, broken: Callable[[], None], auth: httpx2.Auth | None = None
 ) -> AsyncIterator[tuple[TransportStreams, Watched]]:
-    """The streams to the server at the URL of the spec, and who watches its requests."""
+    """The streams to the server at the URL of the spec, and who watches its requests. `broken` hears when nothing more
+    can be sent, which the SDK's transport for SSE tells nobody."""
     assert spec.url is not None
     seen: list[Watched] = []
 
     def watched(inner: httpx2.AsyncBaseTransport) -> Watched:
-        seen.append(Watched(inner))
+        seen.append(Watched(inner, broken if spec.kind == "sse" else None))
         return seen[-1]
 
     async with contextlib.AsyncExitStack() as stack:

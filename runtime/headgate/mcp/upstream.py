@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import structlog
 
-from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
@@ -24,57 +19,17 @@ from headgate.mcp.backoff import Backoff
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of
 from headgate.mcp.listing import NOTHING, Listing
 from headgate.mcp.spec import ServerSpec
+from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure
 
 log = structlog.get_logger("headgate.mcp")
 
 STEADY = 10.0
 """Seconds after which a connection counts as one that works, so that its end is no repeated failure."""
-IMPATIENT = 0.5
-"""Seconds between attempts, at least, however many calls wait."""
 FAREWELL = 8.0
 """Seconds that closing a connection may take."""
-BRIEF = 5.0
-"""Seconds for which a server that was well may be away before it counts as down."""
 EARLY = 0.25
 """Seconds before the end of a call at which it gives up waiting for a connection."""
 _SETTLE = 0.05
-UNKNOWN = ServerFault("the server has not been reached yet")
-"""Of a server that has neither come nor failed."""
-
-
-class Link(Protocol):
-    """A live connection; see `headgate.mcp.link`."""
-
-    over: asyncio.Event
-    stale: asyncio.Event
-    followed: asyncio.Event
-    pid: int | None
-
-    @property
-    def protocol(self) -> str: ...
-
-    @property
-    def software(self) -> str | None: ...
-
-    async def listing(self) -> Listing: ...
-
-    async def call(self, name: str, args: dict[str, Any], asking: Asking) -> Any: ...
-
-    async def changes(self) -> None: ...
-
-
-Connect = Callable[[str], AbstractAsyncContextManager[Any]]
-"""Opens a connection in a protocol mode, `auto` or `legacy`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What a server is connected by. `changed` hears when its tools are others, `scrub` cleans what is shown."""
-
-    connect: Connect
-    changed: Callable[[], None]
-    scrub: Callable[[str], str]
-    clock: Callable[[], float] = time.time
 
 
 class Upstream:
@@ -90,13 +45,11 @@ class Upstream:
         self._link: Link | None = None
         self._mode = "auto"
         self._backoff = Backoff()
-        self._fault: ServerFault | None = None
-        self._state: Literal["starting", "restarting", "down"] = "starting"
-        self._failures = 0
-        self._since = wiring.clock()
+        self._absence = Absence(wiring)
         self._restarts = 0
         self._moved = asyncio.Condition()
         self._wanted = asyncio.Event()
+        self._suspect = asyncio.Event()
 
     # -- how it is ---------------------------------------------------------------------------------------------------
 
@@ -110,12 +63,12 @@ class Upstream:
         """How it is now."""
         link = self._link
         return ServerHealth(
-            state="ready" if link is not None else self._state,
-            since=self._since,
+            state="ready" if link is not None else self._absence.state,
+            since=self._absence.since,
             transport=self.spec.kind,
             protocol=link.protocol if link else None,
             software=self._wiring.scrub(link.software) if link and link.software else None,
-            error=self._shown(self._fault),
+            error=self._absence.shown(),
             restarts=self._restarts,
             problems=tuple(map(self._wiring.scrub, self.listing.problems)),
             tools=len(self.listing.tools),
@@ -124,26 +77,15 @@ class Upstream:
             pid=link.pid if link else None,
         )
 
-    def _shown(self, fault: ServerFault | None) -> ErrorInfo | None:
-        return ErrorInfo(fault.code, self._wiring.scrub(fault.message), fault.retryable) if fault else None
-
     async def warm(self, timeout: float, /) -> ErrorInfo | None:
         """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
-        try:
+        absence, late = self._absence, ServerFault(f"its tools were not known within {timeout:g} s", code="timeout")
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout), self._moved:
-                await self._moved.wait_for(lambda: self.listed or self._failures > 1 or self._hopeless(patience=1))
-        except TimeoutError:
-            late = ServerFault(f"its tools were not known within {timeout:g} s", code="timeout")
-            return self._shown(self._fault or late)
-        return None if self.listed else self._shown(self._fault)
-
-    def _hopeless(self, *, patience: int) -> bool:
-        """Whether waiting on will not help: it failed so many times in a row, for a reason that will stay."""
-        fault = self._fault
-        stays = fault is not None and (
-            fault.code == "config_error" or (fault.code == "auth_error" and not fault.retryable)
-        )
-        return stays and self._failures >= patience
+                await self._moved.wait_for(
+                    lambda: self.listed or absence.failures > 1 or absence.is_hopeless(patience=1)
+                )
+        return None if self.listed else absence.shown(late)
 
     # -- its owner task ----------------------------------------------------------------------------------------------
 
@@ -159,7 +101,7 @@ class Upstream:
             await self._lost(fault)
             if asyncio.get_running_loop().time() - begun >= STEADY:
                 self._backoff.reset()
-            await self._pause()
+            await self._backoff.pause(self._wanted)
 
     async def _connection(self) -> None:
         """One connection, from its beginning to its end."""
@@ -177,9 +119,10 @@ class Upstream:
                         arrived = True
                         await self._arrived(link, listing)
                         relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
+                        watching = group.create_task(self._watch(link), name=f"health of {self.name}")
                         await link.over.wait()
-                        following.cancel()
-                        relisting.cancel()
+                        for task in (following, relisting, watching):
+                            task.cancel()
                 finally:
                     self._link = None
                     if not clock.expired():
@@ -199,9 +142,21 @@ class Upstream:
             if self.listed:
                 self._restarts += 1
             self._link, self.listed = link, True
-            self._failures, self._since = 0, self._wiring.clock()
+            self._absence.end()
             self._moved.notify_all()
         log.info("mcp.connected", server=self.name, protocol=link.protocol, tools=len(listing.tools))
+
+    async def _watch(self, link: Link) -> None:
+        """Gives up a connection whose server does not answer anything any more, after a call that was not answered."""
+        limit = self.spec.connection_timeout or 10.0
+        while True:
+            self._suspect.clear()
+            await self._suspect.wait()
+            try:
+                async with asyncio.timeout(limit):
+                    await link.probe()
+            except TimeoutError as error:
+                raise ServerFault(f"the server hangs: it answered nothing for {limit:g} s", code="timeout") from error
 
     async def _relist(self, link: Link) -> None:
         while True:
@@ -220,27 +175,9 @@ class Upstream:
 
     async def _lost(self, fault: ServerFault) -> None:
         async with self._moved:
-            now = self._wiring.clock()
-            if self._failures == 0:
-                self._since = now
-            briefly = self.listed and now - self._since < BRIEF and fault.code != "config_error"
-            self._fault, self._state = fault, "restarting" if briefly else "down"
-            self._failures += 1
+            self._absence.fail(fault, known=self.listed)
             self._moved.notify_all()
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=fault.message)
-
-    async def _pause(self) -> None:
-        """Waits before the next attempt, less long when a call waits for it."""
-        self._wanted.clear()
-        delay = self._backoff.next()
-        if delay > IMPATIENT:
-            await asyncio.sleep(IMPATIENT)
-            delay -= IMPATIENT
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await self._wanted.wait()
-        else:
-            await asyncio.sleep(delay)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -252,12 +189,20 @@ class Upstream:
         while True:
             link = await self._linked(asking.deadline)
             try:
-                return await link.call(tool, args, asking)
+                return await self._called(link, tool, args, asking)
             except ServerFault as fault:
                 again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
                 if not again or fault.code == "config_error":
-                    raise _failure(self.name, fault, self._wiring.scrub) from fault
+                    raise failure(self.name, fault, self._wiring.scrub) from fault
             await self._left(link, asking.deadline)
+
+    async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
+        try:
+            return await link.call(tool, args, asking)
+        except asyncio.CancelledError:
+            if asyncio.get_running_loop().time() >= asking.deadline:
+                self._suspect.set()  # it may hang altogether
+            raise
 
     async def _linked(self, deadline: float) -> Link:
         """The connection, or the next one."""
@@ -266,10 +211,10 @@ class Upstream:
         until = deadline - min(EARLY, max(0.0, deadline - asyncio.get_running_loop().time()) / 10)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until), self._moved:
-                await self._moved.wait_for(lambda: self._usable() is not None or self._hopeless(patience=2))
+                await self._moved.wait_for(lambda: self._usable() is not None or self._absence.is_hopeless(patience=2))
         link = self._usable()
         if link is None:
-            raise _failure(self.name, self._fault or UNKNOWN, self._wiring.scrub)
+            raise failure(self.name, self._absence.fault or UNKNOWN, self._wiring.scrub)
         return link
 
     def _usable(self) -> Link | None:
@@ -280,9 +225,3 @@ class Upstream:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline), self._moved:
                 await self._moved.wait_for(lambda: self._link is not link or link.over.is_set())
-
-
-def _failure(name: str, fault: ServerFault, scrub: Callable[[str], str]) -> ToolError:
-    """The fault as the model is told of it."""
-    code = {"timeout": "tool_timeout", "auth_error": "auth_error"}.get(fault.code, "connection_error")
-    return ToolError(code, f"MCP server {name}: {scrub(fault.message)}", retryable=fault.retryable)

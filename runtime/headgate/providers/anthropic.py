@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from headgate.core.errors import ProviderError
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import ModelRequest, Provider
 from headgate.core.scalars import Secret
 from headgate.providers.anthropic_turn import Turn
 from headgate.providers.anthropic_wire import encode_request
-from headgate.providers.remote import Line, Remote, RemoteSpec, load
+from headgate.providers.failures import from_status, retry_after
+from headgate.providers.remote import Line, Refusal, Remote, RemoteSpec, connect
 
 BASE_URL = "https://api.anthropic.com"
 DEFAULT_MODEL = "claude-sonnet-5-5"
+VERSION = "2026-10-21"
+"""Of the API."""
 
 
 class AnthropicSpec(RemoteSpec):
@@ -61,12 +65,24 @@ class Anthropic(Remote):
         body = encode_request(request, provider=self._name, max_tokens=spec.max_output_tokens, thinking=spec.thinking)
         return body, Turn(self._name, request.model, overrides=spec.prices, scrub=self._scrub)
 
+    def _explain(self, refusal: Refusal) -> ProviderError:
+        said = self._scrub(_sentence(refusal.body))
+        return from_status(refusal.status, said, retry_after=retry_after(refusal.headers))
+
+
+def _sentence(body: Any) -> str:
+    """The sentence of an error of the API."""
+    error = body.get("error") if isinstance(body, dict) else None
+    said = error.get("message") if isinstance(error, dict) else None
+    return said if isinstance(said, str) else ""
+
 
 @contextlib.asynccontextmanager
 async def open_anthropic(spec: AnthropicSpec, env: Env) -> AsyncIterator[Anthropic]:
-    """Opens the provider: one client with its connection pool, closed at the end."""
-    sdk = await load("headgate.providers.anthropic_client")
-    async with sdk.connect(spec, env.scrub) as line:
+    """Opens the provider: one connection pool, closed at the end."""
+    credential = {"Authorization": f"Bearer {spec.api_key or spec.auth_token}"}
+    headers = {**credential, "anthropic-version": VERSION, **spec.extra_headers}
+    async with await connect(spec.base_url, headers) as line:
         yield Anthropic(spec, env.name, line, env.scrub)
 
 

@@ -146,9 +146,13 @@ class Turn:
             event = _decode(data)
         except UNREADABLE:
             raise ProviderError("the provider sent an event that cannot be read") from None
-        chunk = None
-        if event.type == "content_block_delta":
-            chunk = self._grow(event.index, event.delta)
+        delta = event.delta
+        chunk: TextChunk | ThinkingChunk | None = None
+        if event.type == "content_block_delta" and delta is not None:
+            if delta.type == "text_delta" and delta.text and (piece := self._pieces.get(event.index)):  # the hot path
+                piece.pieces.append(delta.text)
+                return (TextChunk(delta.text),)
+            chunk = self._grow(event.index, delta)
         elif event.type == "content_block_start" and event.content_block is not None:
             chunk = self._begin(event.index, event.content_block)
         else:
@@ -178,13 +182,10 @@ class Turn:
             return ThinkingChunk(block.thinking)
         return None
 
-    def _grow(self, index: int, delta: _Delta | None) -> TextChunk | ThinkingChunk | None:
+    def _grow(self, index: int, delta: _Delta) -> ThinkingChunk | None:
         piece = self._pieces.get(index)
-        if piece is None or delta is None:
+        if piece is None:
             return None
-        if delta.type == "text_delta" and delta.text:
-            piece.pieces.append(delta.text)
-            return TextChunk(delta.text)
         if delta.type == "thinking_delta" and delta.thinking:
             piece.pieces.append(delta.thinking)
             return ThinkingChunk(delta.thinking)

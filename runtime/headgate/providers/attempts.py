@@ -84,16 +84,28 @@ class Attempts:
         try:
             while True:
                 events = course.candidate.provider.stream(course.asked(request))
+                restarted: Restarted | None = None
                 try:
-                    while (event := await course.next(events)) is not None:
+                    done = False
+                    while True:  # the hot path: a method that gives the next event would cost as much as the event
+                        try:
+                            with course.deadline:
+                                event = await anext(events)
+                        except (StopAsyncIteration, TimeoutError) as end:
+                            course.require_whole(end, done=done)
+                            break
+                        done = False
+                        if isinstance(event, TurnDone):
+                            done, event = True, msgspec.structs.replace(event, provider=course.candidate.name)
                         yield event
-                    return
                 except ProviderError as error:
                     restarted = course.advance(error)
                     if restarted is None:
                         raise
                 finally:
                     await _release(events)
+                if restarted is None:
+                    return
                 yield restarted
                 await self._clock.pause(restarted.delay)
         finally:
@@ -114,8 +126,7 @@ class _Course:
         self._place = 0
         self._retries = 0
         self._attempt = 0
-        self._done = False
-        self._deadline = Deadline(self.candidate.turn_timeout)
+        self.deadline = Deadline(self.candidate.turn_timeout)
 
     @property
     def candidate(self) -> Candidate:
@@ -128,22 +139,15 @@ class _Course:
 
     def close(self) -> None:
         """Stops the clock."""
-        self._deadline.close()
+        self.deadline.close()
 
-    async def next(self, events: AsyncIterator[ModelEvent]) -> ModelEvent | None:
-        """The next event, or None after the whole turn."""
-        try:
-            with self._deadline:
-                event = await anext(events, None)
-        except TimeoutError:
+    def require_whole(self, end: Exception, *, done: bool) -> None:
+        """Raises the error for an iterator that ended like this, unless the turn was whole."""
+        if isinstance(end, TimeoutError):
             seconds = self.candidate.turn_timeout
             raise ProviderError(f"the turn took longer than {seconds:g} s", code="provider_timeout") from None
-        if event is None and not self._done:
-            raise unavailable("provider_cut_off", "the provider's answer ended before it was whole")
-        self._done = isinstance(event, TurnDone)
-        if isinstance(event, TurnDone):
-            return msgspec.structs.replace(event, provider=self.candidate.name)
-        return event
+        if not done:
+            raise unavailable("provider_cut_off", "the provider's answer ended before it was whole") from None
 
     def advance(self, error: ProviderError) -> Restarted | None:
         """How the turn goes on after this error; None when it cannot."""
@@ -168,10 +172,10 @@ class _Course:
             delay = min(error.retry_after, LONGEST_PAUSE)
         else:
             delay = self._clock.draw(min(retry.backoff * 2.0**self._retries, LONGEST_PAUSE))
-        return delay if delay < self._deadline.remaining else None
+        return delay if delay < self.deadline.remaining else None
 
     def _turn_over(self) -> None:
-        self._deadline.close()
+        self.deadline.close()
         self._place += 1
         self._retries = 0
-        self._deadline = Deadline(self.candidate.turn_timeout)
+        self.deadline = Deadline(self.candidate.turn_timeout)

@@ -49,10 +49,10 @@ class Deadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        task, self._task = self._task, None
-        if task is None or not self._fired:
+        self._task = None
+        if not self._fired:
             return
-        self._fired = False
+        self._fired, task = False, self._owner
         # Somebody else's cancellation, which came at the same time, goes on.
         if task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error

@@ -8,12 +8,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from headgate.core.errors import ProviderError
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import ModelRequest, Provider
 from headgate.core.scalars import Patience, Secret
+from headgate.providers.openai_errors import refused
 from headgate.providers.openai_turn import Turn
 from headgate.providers.openai_wire import encode_request
-from headgate.providers.remote import Line, Remote, RemoteSpec, load
+from headgate.providers.remote import Line, Refusal, Remote, RemoteSpec, connect
 
 BASE_URL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-6.2-sol"
@@ -47,12 +49,15 @@ class OpenAi(Remote):
         body = encode_request(request, provider=self._name, max_tokens=spec.max_output_tokens, thinking=spec.thinking)
         return body, Turn(self._name, request, overrides=spec.prices, scrub=self._scrub)
 
+    def _explain(self, refusal: Refusal) -> ProviderError:
+        return refused(refusal, self._scrub)
+
 
 @contextlib.asynccontextmanager
 async def open_openai(spec: OpenAiSpec, env: Env) -> AsyncIterator[OpenAi]:
-    """Opens the provider: one client with its connection pool, closed at the end."""
-    sdk = await load("headgate.providers.openai_client")
-    async with sdk.connect(spec.api_key, spec.base_url, spec.extra_headers, env.scrub) as line:
+    """Opens the provider: one connection pool, closed at the end."""
+    headers = {"Authorization": f"Bearer {spec.api_key}", **spec.extra_headers}
+    async with await connect(spec.base_url, headers) as line:
         yield OpenAi(spec, env.name, line, env.scrub)
 
 

@@ -9,13 +9,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from headgate.core.errors import ProviderError
 from headgate.core.kind import Env, Kind
 from headgate.core.ports import ModelRequest, Provider
 from headgate.core.scalars import Patience, Secret
 from headgate.providers.openai_chat_turn import Turn
 from headgate.providers.openai_chat_wire import encode_request
+from headgate.providers.openai_errors import refused
 from headgate.providers.openai_presets import PLAIN, PRESETS, Preset
-from headgate.providers.remote import Line, Remote, RemoteSpec, load
+from headgate.providers.remote import Line, Refusal, Remote, RemoteSpec, connect
 
 
 def _known(name: str) -> str:
@@ -86,14 +88,18 @@ class OpenAiChat(Remote):
         body = encode_request(request, provider=self._name, preset=server, max_tokens=limit, thinking=thinking)
         return body, Turn(self._name, request, overrides=spec.prices, server=server, scrub=self._scrub)
 
+    def _explain(self, refusal: Refusal) -> ProviderError:
+        return refused(refusal, self._scrub)
+
 
 @contextlib.asynccontextmanager
 async def open_openai_chat(spec: OpenAiChatSpec, env: Env) -> AsyncIterator[OpenAiChat]:
-    """Opens the provider: one client with its connection pool, closed at the end."""
+    """Opens the provider: one connection pool, closed at the end."""
     server = spec.server
-    headers = {**server.headers, **spec.extra_headers}
-    sdk = await load("headgate.providers.openai_client")
-    async with sdk.connect(spec.api_key, spec.base_url or server.base_url, headers, env.scrub) as line:
+    credential = {"Authorization": f"Bearer {spec.api_key}"} if spec.api_key else {}
+    async with await connect(
+        spec.base_url or server.base_url, {**credential, **server.headers, **spec.extra_headers}
+    ) as line:
         yield OpenAiChat(spec, env.name, line, env.scrub)
 
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from headgate.core.errors import ProviderError
 from headgate.providers.failures import from_status, retry_after
-
-if TYPE_CHECKING:
-    from openai import APIStatusError
+from headgate.providers.remote import Refusal
 
 _STATUSES = {
     "server_error": 500,
@@ -66,12 +64,17 @@ class Failure(msgspec.Struct, frozen=True):
     message: str | None = None
 
 
-def refusal(error: APIStatusError, scrub: Callable[[str], str]) -> ProviderError:
+def refused(refusal: Refusal, scrub: Callable[[str], str]) -> ProviderError:
     """The error of a request that was answered with an error status."""
-    detail = sentence(error.body)
-    wait = retry_after(error.response.headers)
-    found = from_status(error.status_code, scrub(detail), retry_after=_said(detail) if wait is None else wait)
-    return _settle(found, error.code)
+    detail, wait = sentence(refusal.body), retry_after(refusal.headers)
+    found = from_status(refusal.status, scrub(detail), retry_after=_said(detail) if wait is None else wait)
+    return _settle(found, _code(refusal.body))
+
+
+def _code(body: Any) -> str | None:
+    error = body.get("error", body) if isinstance(body, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, str) else None
 
 
 def failure(reported: Failure | str | None, scrub: Callable[[str], str]) -> ProviderError:

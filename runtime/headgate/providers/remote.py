@@ -1,7 +1,7 @@
 """What every remote provider shares: its keys, how a request is sent and how a stream is read, under time limits.
 
-An SDK does authentication, transport and the request; its aiohttp transport carries thousands of streams. Request
-bodies and stream events are encoded and decoded here, because the SDKs' typed events cost more than all the rest.
+Requests are bytes and answers are bytes: what a vendor's SDK does between them costs more than all the rest of a turn
+(decision 0015).
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, Protocol
 
-import httpx2
+import msgspec
 from pydantic import Field
 
 from headgate.core.errors import ProviderError
@@ -22,15 +23,14 @@ from headgate.core.messages import Usage
 from headgate.core.ports import ModelEvent, ModelRequest, TextChunk, ThinkingChunk, TurnDone
 from headgate.core.scalars import Patience
 from headgate.providers.deadline import Silence
-from headgate.providers.failures import unavailable
+from headgate.providers.failures import UNREADABLE, unavailable
 from headgate.providers.prices import Price, cost
 from headgate.providers.settings import ProviderSpec, Thinking
 from headgate.providers.sse import Events
 
-HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-"""The headers of a request that is answered with a stream."""
-
 _DRAIN = 0.5
+_REFUSAL = 64 << 10
+"""Bytes that are read of a refusal."""
 _TAIL = 5.0
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
@@ -87,35 +87,69 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """The exceptions of an SDK: for a refusal, which `refusal` explains, and for connections that are lost."""
+class Content(Protocol):
+    """The body of an answer."""
 
-    status: type[Exception]
-    lost: tuple[type[Exception], ...]
-    refusal: Callable[[Any], ProviderError]
+    async def readany(self) -> bytes:
+        """What has come of it, at least one byte; nothing at its end."""
+        ...
+
+    def at_eof(self) -> bool:
+        """Whether all of it has been read."""
+        ...
+
+
+class Answer(Protocol):
+    """What a server answers."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in whatever case."""
+        ...
+
+    @property
+    def content(self) -> Content:
+        """The body."""
+        ...
+
+    def close(self) -> None:
+        """Breaks the connection off, unless the answer was read to its end."""
+        ...
 
 
 class Line(Protocol):
-    """An open connection pool behind an SDK, which adds credentials and headers and does the transport."""
+    """An open connection pool to one server."""
 
     @property
-    def errors(self) -> Errors:
-        """What `post` may raise."""
+    def lost(self) -> tuple[type[Exception], ...]:
+        """What a broken connection may raise; `TimeoutError` is not one of them."""
         ...
 
-    async def post(self, path: str, body: bytes, /) -> httpx2.Response:
-        """Sends a request that is answered with a stream, and gives the raw answer."""
+    async def post(self, path: str, body: bytes, /) -> Answer:
+        """Sends a request that is answered with a stream."""
         ...
 
 
-async def load(module: str) -> Any:
-    """The module of this family that holds an SDK, imported when the first provider that needs it is opened.
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer with another status than success; `body` is its JSON value, or its text."""
 
-    An SDK costs tens of MB and up to a second: trees without it, and `headgate validate`, should not pay. The import
-    runs in a thread, because a reload must not hold up streams.
-    """
-    return await asyncio.to_thread(import_module, module)
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+async def connect(base_url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Line]:
+    """See `line.connect`. The HTTP client is imported when the first provider that needs it is opened: trees without
+    one, and `headgate validate`, should not pay. It is imported in a thread, so that a reload holds up no stream."""
+    line = await asyncio.to_thread(import_module, "headgate.providers.line")
+    opened: AbstractAsyncContextManager[Line] = line.connect(base_url, headers)
+    return opened
 
 
 class Remote(ABC):
@@ -133,62 +167,84 @@ class Remote(ABC):
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Reader]:
         """The JSON body of the request, and the reader of its answer."""
 
+    @abstractmethod
+    def _explain(self, refusal: Refusal) -> ProviderError:
+        """What a refusal means."""
+
     async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
         """Yields the turn as it arrives. One request, no retry; closing the iterator closes the connection."""
         self._spec.require(request.model, self.default_model)
         body, reader = self._prepare(request)
-        response = await self._begin(body)
+        answer = await self._begin(body)
         silence = Silence(self._spec.stall_timeout)
         try:
-            _require_stream(response)
+            _require_stream(answer)
             events = Events()
-            async with contextlib.aclosing(response.aiter_bytes()) as chunks:
-                while not reader.done and (chunk := await self._chunk(chunks, reader, silence)) is not None:
-                    for data in _complete(events, chunk):
-                        for event in reader.take(data):
-                            yield event
-                await _drain(chunks, self._line.errors.lost)
+            while not reader.done and (chunk := await self._chunk(answer.content, reader, silence)):
+                for data in _complete(events, chunk):
+                    for event in reader.take(data):
+                        yield event
+            await _drain(answer.content, self._line.lost)
         finally:
             silence.close()
-            await response.aclose()
+            answer.close()
         yield reader.result()
 
-    async def _begin(self, body: bytes) -> httpx2.Response:
+    async def _begin(self, body: bytes) -> Answer:
         """Sends the request and waits for the head of a successful answer."""
-        errors, seconds = self._line.errors, self._spec.timeout
+        seconds = self._spec.timeout
         try:
             async with asyncio.timeout(seconds):
-                return await self._line.post(self.path, body)
+                answer = await self._line.post(self.path, body)
+                if 200 <= answer.status < 300:
+                    return answer
+                refusal = await _refusal(answer)
         except TimeoutError:
             raise unavailable("provider_timeout", f"the provider did not answer within {seconds:g} s") from None
-        except errors.status as error:
-            raise errors.refusal(error) from None
-        except errors.lost:
-            # The SDKs have no time limits here; what they call a timeout is a connection that was refused, too.
+        except self._line.lost:
             raise unavailable("provider_connection", "the provider could not be reached") from None
+        raise self._explain(refusal)
 
-    async def _chunk(self, chunks: AsyncGenerator[bytes, None], reader: Reader, silence: Silence) -> bytes | None:
-        """The next bytes of the stream; when they do not come, None after a whole turn and an error before."""
+    async def _chunk(self, content: Content, reader: Reader, silence: Silence) -> bytes:
+        """The next bytes of the stream; when they do not come, nothing after a whole turn and an error before."""
         seconds = self._spec.stall_timeout
         try:
             if reader.whole:
                 async with asyncio.timeout(min(seconds, _TAIL)):
-                    return await anext(chunks)
+                    return await content.readany()
             with silence:
-                return await anext(chunks)
+                chunk = await content.readany()
+            if chunk:
+                return chunk
+            error = unavailable("provider_cut_off", "the provider's answer ended before it was whole")
         except TimeoutError:
             error = unavailable("provider_stalled", f"the provider sent nothing for {seconds:g} s")
-        except StopAsyncIteration:
-            error = unavailable("provider_cut_off", "the provider's answer ended before it was whole")
-        except self._line.errors.lost:
+        except self._line.lost:
             error = unavailable("provider_connection", "the connection to the provider was lost")
         if reader.whole:
-            return None
+            return b""
         raise error
 
 
-def _require_stream(response: httpx2.Response) -> None:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+async def _refusal(answer: Answer) -> Refusal:
+    try:
+        body = b""
+        while len(body) < _REFUSAL and (chunk := await answer.content.readany()):
+            body += chunk
+    finally:
+        answer.close()
+    return Refusal(answer.status, answer.headers, _value(body))
+
+
+def _value(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except UNREADABLE:
+        return body.decode("utf-8", "replace").strip()
+
+
+def _require_stream(answer: Answer) -> None:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "text/event-stream":
         raise ProviderError(f"the provider answered with {kind or 'no content type'} instead of an event stream")
 
@@ -200,9 +256,11 @@ def _complete(events: Events, chunk: bytes) -> list[bytes]:
         raise ProviderError("the provider sent an event that is too large") from None
 
 
-async def _drain(chunks: AsyncGenerator[bytes, None], lost: tuple[type[Exception], ...]) -> None:
+async def _drain(content: Content, lost: tuple[type[Exception], ...]) -> None:
     """Reads to the end of the body, which is there by now: only then is the connection used again."""
+    if content.at_eof():
+        return
     with contextlib.suppress(*lost, TimeoutError):
         async with asyncio.timeout(_DRAIN):
-            async for _ in chunks:
+            while await content.readany():
                 continue

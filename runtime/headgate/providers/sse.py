@@ -27,13 +27,28 @@ class Events:
             chunk = chunk.removeprefix(b"\n")
             self._after_return = False
         text = self._rest + chunk
-        lines = text.splitlines()
-        self._after_return = text.endswith(b"\r")
-        self._rest = lines.pop() if lines and not text.endswith((b"\n", b"\r")) else b""
-        out = self._events(lines)
+        out = self._blocks(text) if not self._data and b"\r" not in text else self._lines(text)
         if len(self._rest) + self._held > self._limit:
             raise ValueError(f"an event is larger than {self._limit} bytes")
         return out
+
+    def _blocks(self, text: bytes) -> list[bytes]:
+        """The same for text whose lines end with LF, as those of all providers do, in a fraction of the time."""
+        *blocks, self._rest = text.split(b"\n\n")
+        out: list[bytes] = []
+        for block in blocks:
+            name, found, data = block.partition(b"\ndata: ")
+            if found and b"\n" not in data and name.startswith(b"event: ") and b"\n" not in name:
+                out.append(data)
+            else:
+                out += self._events([*block.split(b"\n"), b""])
+        return out
+
+    def _lines(self, text: bytes) -> list[bytes]:
+        lines = text.splitlines()
+        self._after_return = text.endswith(b"\r")
+        self._rest = lines.pop() if lines and not text.endswith((b"\n", b"\r")) else b""
+        return self._events(lines)
 
     def _events(self, lines: list[bytes]) -> list[bytes]:
         out: list[bytes] = []

@@ -75,6 +75,8 @@ class Frames:
 
     def encode(self, event: Event) -> bytes:
         """The frames of one event; empty where the dialect has no word for it."""
+        if type(event) is TextDelta:  # the hot path
+            return _text(event)
         encoder = _ENCODERS.get(type(event))
         if encoder is not None:
             return encoder(event)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
 
+_HEAD = 0.02
+"""Seconds that the response's head waits for the first frame, so that both are one write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a run is spoken. `event` encodes one event (empty: nothing to say), `broken` why the stream ends before the
@@ -48,14 +52,14 @@ class EventStream(ASGIResponse):
         self._dialect = dialect
         self._gone = False
         self._due = False
+        self._begun = False
         self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Sends frames until the run has ended or the client has gone."""
         listening = asyncio.create_task(self._listen(receive))
-        self._arm()
+        self._timer = asyncio.get_running_loop().call_later(_HEAD, self._late)
         try:
-            await self.start_response(send)
             await self._send_all(send)
         finally:
             if self._timer is not None:
@@ -66,6 +70,10 @@ class EventStream(ASGIResponse):
     async def _send_all(self, send: Send) -> None:
         while not self._gone:
             body, ended = await self._next()
+            if not self._begun and (body or ended or self._timer is None):
+                self._begun = True
+                self._arm()
+                await self.start_response(send)
             if body or ended:
                 await send({"type": "http.response.body", "body": body, "more_body": not ended})
             if ended:
@@ -94,10 +102,17 @@ class EventStream(ASGIResponse):
         self._gone = True
         self._subscription.follower.wake()
 
+    def _late(self) -> None:
+        self._timer = None
+        self._subscription.follower.wake()
+
     def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._dialect.keepalive, self._beat)
 
     def _beat(self) -> None:
         self._due = True
         self._subscription.follower.wake()
+        self._timer = None
         self._arm()

@@ -18,6 +18,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -59,6 +60,11 @@ class HttpServer:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.stop()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections) if self._server is not None else 0
 
     async def start(self) -> None:
         """Serves, on the port that it had before if it had one."""
@@ -134,7 +140,7 @@ class HttpServer:
     def _app(self) -> Any:
         server = self._mcp()
         if self._sse:
-            inner: Any = _sse_app(server)
+            inner: Any = _sse_app(server, legacy=self.era == "legacy")
         else:
             inner = server.streamable_http_app(streamable_http_path="/mcp", json_response=False)
 
@@ -153,15 +159,46 @@ class HttpServer:
         return app
 
 
-def _sse_app(server: Server[Any]) -> Starlette:
+def _sse_app(server: Server[Any], *, legacy: bool) -> Starlette:
     transport = SseServerTransport("/messages/")
 
     async def connect(request: Any) -> Response:
         async with transport.connect_sse(request.scope, request.receive, request._send) as (read, write):
-            await server.run(read, write, server.create_initialization_options())
+            known: Any = _Older(read, write) if legacy else read
+            await server.run(known, write, server.create_initialization_options())
         return Response()
 
     return Starlette(routes=[Route("/sse", connect), Mount("/messages/", app=transport.handle_post_message)])
+
+
+class _Older:
+    """A stream of messages to a server that does not know the first word of 2026-07-28, and says so."""
+
+    def __init__(self, read: Any, write: Any) -> None:
+        self._read = read
+        self._write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._read, name)
+
+    async def __aenter__(self) -> _Older:
+        await self._read.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> Any:
+        return await self._read.__aexit__(*exc)
+
+    def __aiter__(self) -> _Older:
+        return self
+
+    async def __anext__(self) -> Any:
+        while True:
+            item = await self._read.__anext__()
+            message = item.message if isinstance(item, SessionMessage) else None
+            if not isinstance(message, types.JSONRPCRequest) or message.method != "server/discover":
+                return item
+            error = types.ErrorData(code=types.METHOD_NOT_FOUND, message="Method not found")
+            await self._write.send(SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=message.id, error=error)))
 
 
 @contextlib.asynccontextmanager

@@ -1,9 +1,10 @@
-"""What stands in for the world: a transport that answers, a program that prints, a front end that posts."""
+"""What stands in for the world: a transport and a server that answer, a program that prints, a front end that posts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -13,10 +14,14 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ToolError
 from headgate.core.messages import ToolResult
 from headgate.core.ports import ClientTool
+from headgate.mcp.asking import Asking
+from headgate.mcp.listing import ListedTool, Listing
+from headgate.mcp.spec import ServerSpec
 from headgate.tools.client import ClientTest
 from headgate.tools.command.invocation import Invocation
 from headgate.tools.command.process import Receive
 from headgate.tools.command.spec import CommandTest
+from headgate.tools.mcp.spec import McpSpec, McpTest
 
 _ENVELOPE = frozenset({"status", "headers", "body"})
 TOKEN = "token-of-the-inline-test"
@@ -115,3 +120,24 @@ class FrontEnd:
 
 
 Launch = Callable[[Receive], _Program]
+
+
+class CannedServer:
+    """Stands in for an MCP server with the tool of the manifest: takes any arguments, gives the answer of the test."""
+
+    def __init__(self, spec: McpSpec, test: McpTest) -> None:
+        self.name = spec.server
+        self.spec = ServerSpec()
+        self.listing = Listing({spec.tool: ListedTool(spec.tool, spec.tool, {"type": "object"})})
+        self.listed = True
+        self.sent: list[dict[str, Any]] = []
+        self._test = test
+
+    async def call(self, _tool: str, args: dict[str, Any], _asking: Asking, /) -> Any:
+        """Notes the arguments, and answers."""
+        self.sent.append(args)
+        if "response" not in self._test.model_fields_set:
+            raise ToolError("no_answer", "the test says nothing of what the server answers")
+        text = [SimpleNamespace(type="text", text=self._test.response)] if isinstance(self._test.response, str) else []
+        structured = None if text else self._test.response
+        return SimpleNamespace(content=text, structured_content=structured, is_error=False)

@@ -26,7 +26,7 @@ from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
 from headgate.engine.teller import Teller
 from headgate.engine.trial.bench import Bench, is_safe, token_url
-from headgate.engine.trial.canned import FrontEnd, Stage, Wire
+from headgate.engine.trial.canned import CannedServer, FrontEnd, Stage, Wire
 from headgate.engine.trial.compare import judge
 from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.verdict import Failure, cannot_run, cut, shown
@@ -37,6 +37,8 @@ from headgate.tools.command.spec import CommandTest
 from headgate.tools.content import is_json, media_type
 from headgate.tools.function.spec import FunctionSpec
 from headgate.tools.http.spec import ExpectedRequest, HttpTest
+from headgate.tools.mcp.renamed import RenamedTool
+from headgate.tools.mcp.spec import McpTest
 from headgate.tools.trials import ToolTest
 
 _UNSAFE_HINT = "if it is so, state annotations: {read_only: true, open_world: false}"
@@ -52,6 +54,8 @@ async def try_tool(bench: Bench, item: Item, test: ToolTest) -> list[Failure]:
             return await _try_command(bench, item, test)
         case ClientTest():
             return await _try_client(bench, item, test)
+        case McpTest():
+            return await _try_mcp(bench, item, test)
         case _ if isinstance(item.spec, FunctionSpec):
             return await _try_function(bench, item, test)
     return [cannot_run(f"tools of kind {item.spec.kind} have no inline tests", "remove it")]
@@ -93,6 +97,17 @@ async def _try_client(bench: Bench, item: Item, test: ClientTest) -> list[Failur
         if not isinstance(tool, ClientTool):
             return [cannot_run("the tool is not known without the environment")]
         return _judge_result(await _called(bench, FrontEnd(tool, test), test), test)
+
+
+async def _try_mcp(bench: Bench, item: Item, test: McpTest) -> list[Failure]:
+    server = CannedServer(item.spec, test)
+    found = _judge_result(await _called(bench, RenamedTool(item.name, item.spec, server), test), test)
+    if test.sent is None:
+        return found
+    if not server.sent:
+        return [*found, Failure(("sent",), "the server was not called")]
+    wrong = judge("the arguments that were sent", test.sent, server.sent[0], ("sent",))
+    return [*found, wrong] if wrong else found
 
 
 async def _called(bench: Bench, tool: Tool, test: ToolTest) -> ToolResult | None:

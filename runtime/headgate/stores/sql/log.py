@@ -96,17 +96,20 @@ def _message(told: Told) -> MessageCompleted | None:
 
 def _adds_up(message: MessageCompleted, deltas: Sequence[Delta]) -> bool:
     """Whether the deltas stand right before their message and are all of its text and thinking, to the letter."""
-    first, where = message.n - len(deltas), (message.step, message.path)
-    if any(delta.n != first + i or (delta.step, delta.path) != where for i, delta in enumerate(deltas)):
-        return False
-    said = [delta.text for delta in deltas if isinstance(delta, TextDelta)]
-    thought = [delta.text for delta in deltas if isinstance(delta, ThinkingDelta)]
+    said: list[str] = []
+    thought: list[str] = []
+    n = message.n - len(deltas)
+    for delta in deltas:
+        if delta.n != n or delta.step != message.step or delta.path != message.path:
+            return False
+        (said if type(delta) is TextDelta else thought).append(delta.text)
+        n += 1
     texts = ("".join(said), "".join(thought))
     return all(thought) and texts == (message.text, message.thinking) and texts == (clean(texts[0]), clean(texts[1]))
 
 
 def _whole(run: str, fence: int, message: MessageCompleted, deltas: Sequence[Delta]) -> Params:
-    lengths = [len(delta.text) if isinstance(delta, TextDelta) else -len(delta.text) for delta in deltas]
+    lengths = [len(delta.text) if type(delta) is TextDelta else -len(delta.text) for delta in deltas]
     row = _row(run, fence, message, bind({**_own(message), "since": deltas[0].at, "lengths": lengths}))
     return row | {"n": deltas[0].n, "size": len(deltas) + 1}
 

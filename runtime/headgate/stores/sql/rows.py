@@ -17,22 +17,29 @@ from headgate.stores.waits import Grant, Vote, WaitRecord
 
 T = TypeVar("T")
 Params = dict[str, Any]
+_PLAIN = frozenset({int, float, bool})
 
 
 def columns(record: msgspec.Struct) -> Params:
     """The fields of a record as parameters of their columns' names; structured ones are JSON."""
-    return {name: bind(getattr(record, name)) for name in record.__struct_fields__}
+    found: Params = msgspec.structs.asdict(record)
+    for name, value in found.items():
+        if value is not None and type(value) not in _PLAIN:
+            found[name] = bind(value)
+    return found
 
 
 def bind(value: Any) -> str | int | float | None:
     """A value as a column takes it; raises `StoreError` for one that has no JSON form."""
-    if value is None or isinstance(value, (int, float)):
-        return value
-    return clean(value) if isinstance(value, str) else _json(value)
+    if isinstance(value, str):
+        return clean(value)
+    return value if value is None or isinstance(value, (int, float)) else _json(value)
 
 
 def clean(text: str) -> str:
     """The text with U+FFFD for NUL and for lone surrogates, which databases refuse; whole pairs are joined."""
+    if text.isascii() and "\0" not in text:
+        return text
     text = text.replace("\0", "\ufffd")
     try:
         text.encode()

@@ -14,7 +14,7 @@ from headgate.core.ports import Annotations, ToolDefinition
 from headgate.expressions.shape import ShapeText
 from headgate.mcp.naming import full_name, offers
 from headgate.mcp.upstream import Upstream
-from headgate.tools.mcp.served import annotations_of, call
+from headgate.tools.mcp.served import Server, annotations_of, call
 from headgate.tools.mcp.spec import McpSpec
 from headgate.tools.shapes import check_shape
 
@@ -51,7 +51,7 @@ async def open_tool(spec: McpSpec, env: Env) -> AsyncIterator[RenamedTool]:
 class RenamedTool:
     """One tool of a server; its definition follows what the server lists."""
 
-    def __init__(self, name: str, spec: McpSpec, upstream: Upstream) -> None:
+    def __init__(self, name: str, spec: McpSpec, upstream: Server) -> None:
         self._name = name
         self._spec = spec
         self._upstream = upstream
@@ -107,7 +107,9 @@ def narrowed(schema: Mapping[str, Any], spec: McpSpec) -> dict[str, Any]:
     if not gone:
         return dict(schema)
     out = dict(schema)
-    out["properties"] = {name: each for name, each in schema.get("properties", {}).items() if name not in gone}
+    if "properties" not in schema:  # the server takes anything: all but these, then
+        return {**out, "properties": dict.fromkeys(sorted(gone), False)}
+    out["properties"] = {name: each for name, each in schema["properties"].items() if name not in gone}
     if "required" in schema:
         out["required"] = [name for name in schema["required"] if name not in gone]
     out["additionalProperties"] = False

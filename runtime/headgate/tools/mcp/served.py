@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from headgate.core.context import ToolContext
 from headgate.core.messages import ToolResult
 from headgate.core.ports import Annotations, ToolDefinition
 from headgate.mcp.asking import Asking, Progress
-from headgate.mcp.listing import ListedTool
+from headgate.mcp.listing import ListedTool, Listing
 from headgate.mcp.naming import full_name, offers
+from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
 from headgate.tools.mcp.results import result_of
+
+
+class Server(Protocol):
+    """What a tool needs of a server: `Upstream`, or what stands in for one."""
+
+    name: str
+    spec: ServerSpec
+    listing: Listing
+    listed: bool
+
+    async def call(self, tool: str, args: dict[str, Any], asking: Asking, /) -> Any:
+        """The SDK's result of one call."""
+        ...
 
 
 def served(upstream: Upstream) -> list[ServedTool]:
@@ -19,7 +33,7 @@ def served(upstream: Upstream) -> list[ServedTool]:
     return [ServedTool(upstream, each) for name, each in upstream.listing.tools.items() if offers(upstream.spec, name)]
 
 
-def annotations_of(upstream: Upstream, listed: ListedTool) -> Annotations:
+def annotations_of(upstream: Server, listed: ListedTool) -> Annotations:
     """What is known of the tool: what its server says counts only if that is trusted (D14)."""
     return listed.stated if upstream.spec.trusted else Annotations()
 
@@ -45,7 +59,7 @@ class ServedTool:
         return await call(self._upstream, self.listed.name, args, ctx, self.definition.annotations)
 
 
-async def call(upstream: Upstream, tool: str, args: dict[str, Any], ctx: ToolContext, marks: Annotations) -> ToolResult:
+async def call(upstream: Server, tool: str, args: dict[str, Any], ctx: ToolContext, marks: Annotations) -> ToolResult:
     """One call of the server's tool of this name; raises `ToolError`. Cancelling it cancels it on the server."""
     repeatable = marks.read_only or marks.idempotent
     asking = Asking(ctx.deadline, repeatable=repeatable, progress=_progress(ctx))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -16,8 +16,12 @@ Argument = Annotated[str, Field(min_length=1)]
 class McpTest(ToolTest):
     """One call of the tool with a canned answer, and what must come of it; the server is not asked."""
 
+    judged: ClassVar[tuple[str, ...]] = ("expect", "error", "sent")
+
     response: Data = None
     """What the server answers: a text, or structured content."""
+    sent: Table | None = None
+    """The arguments that the server must be sent, all of them."""
 
 
 class McpSpec(ToolSpec):

@@ -1,0 +1,101 @@
+"""What a server is kept with: how it is connected, and what it is known by meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from headgate.core.errors import ToolError
+from headgate.core.messages import ErrorInfo
+from headgate.mcp.asking import Asking
+from headgate.mcp.faults import ServerFault
+from headgate.mcp.listing import Listing
+
+BRIEF = 5.0
+"""Seconds for which a server that was well may be away before it counts as down."""
+UNKNOWN = ServerFault("the server has not been reached yet")
+"""Of a server that has neither come nor failed."""
+State = Literal["starting", "restarting", "down"]
+
+
+class Link(Protocol):
+    """A live connection; see `headgate.mcp.link`."""
+
+    over: asyncio.Event
+    stale: asyncio.Event
+    followed: asyncio.Event
+    pid: int | None
+
+    @property
+    def protocol(self) -> str: ...
+
+    @property
+    def software(self) -> str | None: ...
+
+    async def listing(self) -> Listing: ...
+
+    async def call(self, name: str, args: dict[str, Any], asking: Asking) -> Any: ...
+
+    async def changes(self) -> None: ...
+
+    async def probe(self) -> None: ...
+
+
+Connect = Callable[[str], AbstractAsyncContextManager[Any]]
+"""Opens a connection in a protocol mode, `auto` or `legacy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a server is connected by. `changed` hears when its tools are others, `scrub` cleans what is shown."""
+
+    connect: Connect
+    changed: Callable[[], None]
+    scrub: Callable[[str], str]
+    clock: Callable[[], float] = time.time
+
+
+class Absence:
+    """A server that is not connected: since when, why, and after how many failures in a row."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self.state: State = "starting"
+        self.failures = 0
+        self.since = wiring.clock()
+        self.fault: ServerFault | None = None
+
+    def end(self) -> None:
+        """It is connected."""
+        self.failures, self.since = 0, self._wiring.clock()
+
+    def fail(self, fault: ServerFault, *, known: bool) -> None:
+        """It is not, once more; `known` is one that was connected before."""
+        now = self._wiring.clock()
+        if self.failures == 0:
+            self.since = now
+        briefly = known and now - self.since < BRIEF and fault.code != "config_error"
+        self.fault, self.state = fault, "restarting" if briefly else "down"
+        self.failures += 1
+
+    def is_hopeless(self, *, patience: int) -> bool:
+        """Whether waiting on will not help: it failed so many times in a row, for a reason that will stay."""
+        fault = self.fault
+        if fault is None or self.failures < patience:
+            return False
+        return fault.code == "config_error" or (fault.code == "auth_error" and not fault.retryable)
+
+    def shown(self, fault: ServerFault | None = None) -> ErrorInfo | None:
+        """The last failure, or else this one, without secrets."""
+        told = self.fault or fault
+        return ErrorInfo(told.code, self._wiring.scrub(told.message), told.retryable) if told else None
+
+
+def failure(name: str, fault: ServerFault, scrub: Callable[[str], str]) -> ToolError:
+    """The fault as the model is told of it."""
+    code = {"timeout": "tool_timeout", "auth_error": "auth_error"}.get(fault.code, "connection_error")
+    return ToolError(code, f"MCP server {name}: {scrub(fault.message)}", retryable=fault.retryable)
