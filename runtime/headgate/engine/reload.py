@@ -222,8 +222,8 @@ class Reloader:
         return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
     async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
-        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret. One that was live
-        before, and so is `tested`, is not tested again."""
+        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret.
+        One that was live before, and so is `tested`, is not tested again."""
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
             raise BuildError(_scrubbed(findings, Redactor(compiled.draft.secrets)))

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from headgate.mcp.listing import ListedTool, Listing
+from headgate.mcp.spec import Approved
 
 Mode = Literal["off", "warn", "block"]
 State = Literal["approved", "changed", "new", "gone"]
@@ -70,6 +71,31 @@ def pin_of(server: str, tool: ListedTool) -> Pin:
 def pins_of(server: str, listing: Listing) -> dict[str, Pin]:
     """The pins of all that the server lists now, whether or not `allow` and `deny` let it be offered."""
     return {name: pin_of(server, tool) for name, tool in sorted(listing.tools.items())}
+
+
+def recorded(approved: Approved | None) -> dict[str, Pin] | None:
+    """The pins of what a manifest or an overlay document says was approved."""
+    if approved is None:
+        return None
+    return {name: Pin(name, each.digest, _defined(each.definition)) for name, each in approved.tools.items()}
+
+
+def record(pins: Pins) -> dict[str, Any]:
+    """The body of the document that says that these are approved. A dollar sign is escaped: what a server says must not
+    look like a reference."""
+    tools = {
+        name: {"digest": pin.digest, "definition": json.dumps(pin.definition, sort_keys=True).replace("$", "\\u0024")}
+        for name, pin in pins.items()
+    }
+    return {"tools": tools}
+
+
+def _defined(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def set_digest(pins: Pins) -> str:
