@@ -15,6 +15,7 @@ import httpx2
 from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from headgate.core.errors import EgressRefused, GatewayError
 from headgate.core.kind import Env
@@ -144,7 +145,7 @@ async def reached(
             )
         try:
             yield streams, seen[0]
-        except Exception as error:
+        except (GatewayError, MCPError, ExceptionGroup) as error:
             if seen[0].refusal is not None:
                 raise fault_of(seen[0].refusal) from error
             raise
