@@ -82,7 +82,7 @@ async def test_a_token_is_kept_until_shortly_before_its_end(issuer: Issuer, sour
     [(36000, 35699.0), (300, 239.0), ("100", 79.0), (None, 3299.0), ("soon", 3299.0), (-5, 3299.0)],
 )
 async def test_lifetimes(issuer: Issuer, source: TokenSource, lifetime: Any, last: float) -> None:
-    """Long-lived tokens are replaced five minutes early, short-lived ones at a fifth of their life; one of unknown life is taken to live an hour."""
+    """Long-lived tokens go five minutes early, others at a fifth of their life; an unknown life is an hour."""
     issuer.lifetime = lifetime
     await source.token()
     issuer.now = last
