@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
@@ -40,6 +41,7 @@ class Upstream:
         self.spec = spec
         self.listing: Listing = NOTHING
         self.listed = False
+        self.withheld: frozenset[str] = frozenset()
         self.version = 0
         self._wiring = wiring
         self._link: Link | None = None
@@ -186,6 +188,9 @@ class Upstream:
 
         A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
         """
+        if tool in self.withheld:
+            message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
+            raise ToolError("tool_error", message)
         while True:
             link = await self._linked(asking.deadline)
             try:
