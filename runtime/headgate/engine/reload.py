@@ -222,7 +222,7 @@ class Reloader:
         return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
     async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
-        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret. One that was live
+        """The revision, opened beside the live one; raises `BuildError`, without secrets. One that was live
         before, and so is `tested`, is not tested again."""
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):

@@ -40,6 +40,7 @@ class Upstream:
         self.spec = spec
         self.listing: Listing = NOTHING
         self.listed = False
+        self.closing = False
         self.version = 0
         self._wiring = wiring
         self._link: Link | None = None
@@ -91,7 +92,7 @@ class Upstream:
 
     async def keep(self) -> None:
         """Supervised boundary: connects again and again until it is cancelled; a failure is kept, and told."""
-        while True:
+        while not self.closing:
             begun = asyncio.get_running_loop().time()
             try:
                 await self._connection()
