@@ -62,9 +62,11 @@ async def test_aborted_sessions_leave_nothing(tree: Tree) -> None:
     descriptor nor task is left."""
     script = "- {call: files__sleep, args: {seconds: 30}}\n- {text: done}\n"
     toml = table("files")
-    async with live(tree(script, toml=toml, tools=[], on_disconnect={"cancel_after": "1ms"}), watch=False) as gateway:
+    root = tree(script, toml=toml, tools=[], on_disconnect={"cancel_after": "1ms"})
+    async with live(root, watch=False) as gateway:
         (before,) = (await gateway.get("/v1/status"))["mcp_servers"]
-        await _abort(gateway, 5)
+        await _abort(gateway, 10)
+        await gateway.get("/v1/status")  # so that its connection is there both times
         files, tasks = descriptors(), len(asyncio.all_tasks())
         for _ in range(20):
             await _abort(gateway, 10)

@@ -199,7 +199,9 @@ class Upstream:
 
     async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         try:
-            return await link.call(tool, args, asking)
+            result = await link.call(tool, args, asking)
+            self._backoff.reset()  # it worked: its end is no repeated failure
+            return result
         except asyncio.CancelledError:
             if asyncio.get_running_loop().time() >= asking.deadline:
                 self._suspect.set()  # it may hang altogether
