@@ -1,7 +1,7 @@
 """Servers that others wrote, from PyPI and npm, behind a gateway: both protocols, all transports.
 
-They are fetched once and kept in pytest's cache. Where they cannot be had (no network, no node), the test is skipped and
-says what it left out.
+They are fetched once and kept in pytest's cache. Where they cannot be had (no network, no node), the test is skipped
+and says what it left out.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ def program(name: str, command: str, *args: str, **more: str) -> str:
 async def test_servers_from_pypi(tree: Tree, from_pypi: Path, tmp_path: Path) -> None:
     """Time, git and fetch do what they are for."""
     repository = tmp_path / "repository"
-    subprocess.run(["git", "init", "-q", str(repository)], check=True)
+    await (await asyncio.create_subprocess_exec("git", "init", "-q", str(repository))).wait()
     (repository / "new.txt").write_text("new")
     env = f'{{PYTHONPATH = "{from_pypi}"}}'
     toml = program("time", sys.executable, "-m", "mcp_server_time", env=env)
     toml += program("git", sys.executable, "-m", "mcp_server_git", "--repository", str(repository), env=env)
-    toml += program("fetch", sys.executable, "-m", "mcp_server_fetch", "--ignore-robots-txt", env=env)
+    toml += program("fetch", sys.executable, "-m", "mcp_server_fetch", "--allow-private-ips", env=env)
 
     async def page(_request: web.Request) -> web.Response:
         return web.Response(text="<html><body><p>Hello from a page</p></body></html>", content_type="text/html")
