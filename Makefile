@@ -25,6 +25,7 @@ check: $(STAMP)
 	$(BIN)/headgate validate . --no-environment
 	$(BIN)/headgate test . --no-environment
 	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python scripts/fresh.py --check
 
 schemas: $(STAMP)
 	$(BIN)/headgate schema --write

@@ -19,7 +19,7 @@ from typing import Any
 from headgate.compile.keyring import compile_tree
 from headgate.compile.schema import schemas
 from headgate.core.messages import CODES as TOOL_CODES
-from headgate.core.scalars import DURATIONS, SIZE
+from headgate.core.scalars import DURATIONS, SIZES
 from headgate.engine.trial.suite import Suite
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import CODES, render_text
@@ -179,7 +179,7 @@ def _value(node: Schema, root: Schema) -> str:
         return " or ".join(dict.fromkeys(words))
     if node.get("x-json-schema"):
         return "a JSON Schema"
-    if node.get("pattern") in (*DURATIONS, SIZE):
+    if node.get("pattern") in (*DURATIONS, *SIZES):
         return "duration" if node["pattern"] in DURATIONS else "size"
     if node.get("type") == "array":
         items = _value(_resolved(node.get("items", {}), root), root)

@@ -203,7 +203,7 @@ async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
         server = GatewayServer(gateway)
         for each in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(each, server.handle_exit, each, None)
-        _settle_memory()
+        settle_memory()
         announce(gateway, port)
         await server.serve(sockets=[listener])
 
@@ -227,7 +227,7 @@ def _taken(held: socket.socket | None, gateway: Gateway) -> socket.socket:
     return _bind(gateway.host, gateway.port)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Takes what is there after start-up out of later collections, which would walk all of it and pause streams."""
     gc.collect()
     gc.freeze()

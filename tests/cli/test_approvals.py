@@ -65,6 +65,25 @@ async def test_url_list(tmp_path: Path) -> None:
     assert second.startswith("    approval wanted for tester; 1 h 59 min left")
 
 
+async def test_url_link(tmp_path: Path) -> None:
+    """The links of a question are printed; where nobody serves there are none."""
+    root = held(tmp_path)
+    (root / "gateway.toml").write_text(
+        (root / "gateway.toml").read_text() + '[server]\npublic_url = "https://gw.example.com"\n'
+    )
+    async with waiting(root) as gateway:
+        (listed,) = json.loads((await on(gateway, "--format", "json", root=tmp_path)).out)
+        done = await on(gateway, "link", listed["id"], root=tmp_path)
+        made = json.loads((await on(gateway, "link", listed["id"], "--format", "json", root=tmp_path)).out)
+        approve, deny, who = done.out.splitlines()
+        assert approve.startswith("approve  https://gw.example.com/links/")
+        assert deny.startswith("deny     https://gw.example.com/links/")
+        assert who.startswith("as tester, 1 h 59 min")
+        assert set(made) == {"approve", "deny", "for", "expires_at"}
+    refused = await headgate("approvals", "link", listed["id"], "--tree", str(root), home=tmp_path, environ=KEYS)
+    assert (refused.code, "--url" in refused.err) == (1, True)
+
+
 async def test_url_key(tmp_path: Path) -> None:
     """A key that may not answer is refused by the server."""
     async with waiting(held(tmp_path, BOSS)) as gateway:

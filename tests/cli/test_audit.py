@@ -30,7 +30,10 @@ async def test_verify(tmp_path: Path) -> None:
     with closing(sqlite3.connect(root / ".headgate" / "state.db")) as db, db:
         db.execute("UPDATE audit SET entry = replace(entry, 'helper', 'helpex') WHERE n = 2")
     broken = await headgate("audit", "verify", home=root)
-    assert (broken.code, broken.out) == (1, "broken at record 2: its content is not what was hashed\n")
+    assert (broken.code, broken.out) == (
+        1,
+        "broken at record 2: its content, or its place behind the record before it, is not what was hashed\n",
+    )
 
 
 async def test_a_missing_end(tmp_path: Path) -> None:
@@ -62,6 +65,28 @@ async def test_export(tmp_path: Path) -> None:
     assert (later.out, sooner.out) == ("", "")
 
 
+async def test_export_for_collectors(tmp_path: Path) -> None:
+    """As OpenTelemetry logs, each line is one record with its time, its kind, what it is about and what was hashed."""
+    root = await used(tmp_path)
+    lines = (await headgate("audit", "export", "--format", "otlp", home=root)).out.splitlines()
+    plain = [json.loads(line) for line in (await headgate("audit", "export", home=root)).out.splitlines()]
+    assert len(lines) == len(plain)
+    for line, record in zip(lines, plain, strict=True):
+        (resource,) = json.loads(line)["resourceLogs"]
+        (log,) = resource["scopeLogs"][0]["logRecords"]
+        told = {each["key"]: each["value"] for each in log["attributes"]}
+        assert {"key": "service.name", "value": {"stringValue": "headgate"}} in resource["resource"]["attributes"]
+        severity = "WARN" if record["entry"].get("outcome") in ("denied", "error") else "INFO"
+        assert (log["eventName"], log["severityText"]) == (f"headgate.{record['entry']['kind']}", severity)
+        assert int(log["timeUnixNano"]) // 10**9 == int(record["entry"]["at"])
+        assert told["headgate.audit.n"] == {"intValue": str(record["n"])}
+        assert json.loads(told["headgate.audit.text"]["stringValue"]) == record["entry"]
+        assert told.get("headgate.tool", {}).get("stringValue") == record["entry"].get("tool")
+        assert {each["key"] for each in log["body"].get("kvlistValue", {"values": []})["values"]} == set(
+            record["entry"].get("details", {})
+        )
+
+
 async def test_usage(tmp_path: Path) -> None:
     """What turns used is a table for people, and JSON and CSV for machines."""
     root = await used(tmp_path)
@@ -73,6 +98,15 @@ async def test_usage(tmp_path: Path) -> None:
     table = (await headgate("usage", "--key", "nobody", "--format", "csv", home=root)).out.splitlines()
     assert table[1].startswith("total,0,")
     assert (await headgate("usage", "--from", "2100-01-01", "--to", "2101-01-01", home=root)).code == 0
+
+
+async def test_a_budget_holds_here_too(tmp_path: Path) -> None:
+    """A run at the command line counts against the budget of its key, and the next process is refused."""
+    root = await used(tmp_path)
+    toml = root / "gateway.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + "\n[budgets]\nper_key = {tokens = 1}\n", encoding="utf-8")
+    refused = await headgate("run", "helper", "compute", home=root)
+    assert (refused.code != 0, "is used up" in refused.err + refused.out) == (True, True)
 
 
 async def test_beside_a_gateway(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.test_validate import run
 
-NAMES = ("gateway", "agent", "tool")
+NAMES = ("gateway", "layer", "agent", "tool")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -84,7 +84,7 @@ def test_the_class_of_a_reload(compiled: Compiled) -> None:
 def test_a_limit_that_caps(compiled: Compiled) -> None:
     """The value is the one that counts, and the limit is named; of a default, too."""
     found = explain(compiled, "agents.helper.max_turns")
-    assert (found.value, found.notes) == (10, ("limits.turns of gateway.toml caps it at 10",))
+    assert (found.value, found.notes) == (10, ("limits.turns caps it at 10",))
     assert explain(compiled, "agents.plain.max_turns").value == 10
 
 

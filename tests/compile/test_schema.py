@@ -20,7 +20,8 @@ from tests.manifests.golden import FOLDER, KINDS, SMALLEST, Case, cases
 
 ROOT = FOLDER.parent.parent
 COMMITTED = {
-    what: json.loads((ROOT / "schemas" / f"{what}.schema.json").read_text()) for what in ("gateway", "agent", "tool")
+    what: json.loads((ROOT / "schemas" / f"{what}.schema.json").read_text())
+    for what in ("gateway", "layer", "agent", "tool")
 }
 PLAIN = {what: Draft202012Validator(each) for what, each in COMMITTED.items()}
 TREES = (ROOT, FOLDER / "sample")
@@ -175,9 +176,13 @@ def test_the_sample_uses_every_key() -> None:
     """The sample stays complete: a new key of these kinds must be added to it."""
     for name, schema in schemas(KINDS).items():
         what = name.partition(".")[0]
-        pattern = {"gateway": "gateway.toml", "agent": "agents/**/*.md", "tool": "tools/*.yaml"}[what]
+        pattern = {
+            "gateway": "gateway.toml", "layer": "gateway.d/*.toml", "agent": "agents/**/*.md", "tool": "tools/*.yaml",
+        }[what]  # fmt: skip
         used: set[str] = set()
-        for file in (FOLDER / "sample").glob(pattern):
+        files = [*(FOLDER / "sample").glob(pattern)]
+        files += [FOLDER / "sample/gateway.toml"] if what == "layer" else []  # all that it may hold besides
+        for file in files:
             document, _ = parse(file.name, file.read_bytes())
             used |= set(_used(schema, document.body if document else {}, schema))
         assert {path for path, _ in _properties(schema)} - used == set(), what

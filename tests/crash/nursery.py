@@ -25,6 +25,7 @@ import msgspec
 
 from headgate.core.events import ENDED
 from headgate.logs import configure
+from tests.crash.books import misbooked
 from tests.crash.life import Folder, life, only_the_ledger
 from tests.crash.proof import faults
 from tests.crash.record import Known, know_all, met, restore, save
@@ -94,12 +95,13 @@ async def _last(folder: Folder, seed: int, verdict: Path, model: Path) -> None:
     async with life(folder, seed) as alive:
         await alive.out()
     async with only_the_ledger(folder) as ledger:
-        _judge(folder, await know_all(ledger), verdict, model)
+        now = await know_all(ledger)
+        _judge(folder, now, verdict, model, [wrong async for wrong in misbooked(ledger, now)])
 
 
-def _judge(folder: Folder, now: dict[str, Known], verdict: Path, model: Path) -> None:
+def _judge(folder: Folder, now: dict[str, Known], verdict: Path, model: Path, booked: list[str]) -> None:
     kept = [restore(path) for path in sorted(folder.root.glob("kept-*.json"))]
-    wrong = list(faults(folder, now, kept, {each.run.agent: each for each in restore(model).values()}))
+    wrong = booked + list(faults(folder, now, kept, {each.run.agent: each for each in restore(model).values()}))
     verdict.write_bytes(msgspec.json.encode({"met": met(now.values()), "problems": wrong[:20]}))
 
 

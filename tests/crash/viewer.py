@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from headgate.core.context import Principal
 from headgate.core.events import AttemptStarted, Event, EventId, MessageCompleted, TextDelta
 from headgate.engine.host import Host
 
@@ -47,8 +48,8 @@ def view(path: Path) -> list[Seen]:
 
 async def watch(host: Host, run: str, path: Path, key: str) -> None:
     """Follows the run from the last event seen, until it ends."""
-    before = view(path)
-    subscription = await host.follow(run, before[-1].key if before else (0, 0), key)
+    before, viewer = view(path), Principal(key, "", key, frozenset())
+    subscription = await host.follow(run, before[-1].key if before else (0, 0), viewer)
     follower = subscription.follower
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -43,9 +43,19 @@ def test_routes() -> None:
     assert [each for each in shown if each not in text] == []
 
 
+def below(command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """The commands of a group by name."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield name, found
+
+
 def named(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     """The commands below this one, with the words that call them."""
-    for word, each in command.commands.items() if isinstance(command, click.Group) else ():
+    for word, each in below(command):
         yield f"{name} {word}", each
         yield from named(f"{name} {word}", each)
 

@@ -70,11 +70,14 @@ async def test_a_turn_without_a_price(tree: Tree) -> None:
 
 
 async def test_a_turn_that_is_made_again(tree: Tree) -> None:
-    """Only the try that was whole is counted: of the one before the provider did not say what it used."""
+    """A try that was broken off is counted, too, as far as the provider had said what it used."""
     async with staged(tree, model="claude/auto") as stage:
         stage.cue("anthropic", overloaded("anthropic", "Hel"), saying("anthropic", "Hello"))
         await (await stage.gateway.session()).say("hi")
-        assert (await usage(stage))["total"]["turns"] == 1
+        total = (await usage(stage))["total"]
+        (run,) = (await stage.gateway.get("/v1/runs"))["items"]
+    assert (total["turns"], total["broken_turns"], total["unpriced_turns"]) == (2, 1, 0)
+    assert (total["tokens"]["input"], run["usage"]["input"]) == (20, 20)
 
 
 async def test_a_turn_that_ends_the_run(tree: Tree) -> None:
@@ -113,7 +116,7 @@ async def test_as_a_table(tree: Tree) -> None:
         )
     header, *lines = answer.text.splitlines()
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert header.startswith("name,turns,unpriced_turns,input,")
+    assert header.startswith("name,turns,broken_turns,unpriced_turns,input,")
     assert [line.split(",")[0] for line in lines] == ["'=1+1", MODEL, "total"]
 
 
@@ -126,3 +129,38 @@ async def test_of_which_time(tree: Tree) -> None:
         assert (await usage(stage, "?from=2020-01-01"))["total"]["turns"] == 1
         await stage.gateway.get("/v1/usage?from=never", 422)
         await stage.gateway.get("/v1/usage?group_by=color", 422)
+
+
+GUARD = '[interceptors.house-rules]\nkind = "guard"\non = ["input"]\nmodel = "gpt/auto"\nprompt = "Be kind."\n'
+
+
+async def test_who_judges_is_paid_for(tree: Tree) -> None:
+    """What an interceptor asks a model for is in the run, in the usage ledger with who made it, and in the budget."""
+    verdict = saying("openai", '{"allow": true}')
+    budget = "[budgets]\nper_key = {tokens = 16}\n"
+    async with staged(tree, toml=GUARD + budget, model="claude/auto") as stage:
+        stage.cue("openai", verdict)
+        stage.cue("anthropic", saying("anthropic", "ok"))
+        await (await stage.gateway.session()).say("hi")
+        items = (await usage(stage, "?group_by=provider"))["items"]
+        (run,) = (await stage.gateway.get("/v1/runs"))["items"]
+        refused = await Caller(stage.gateway).code("POST", "/v1/runs", {"message": "hi"})
+        (found,) = (await usage(stage, f"?group_by=run&provider=claude&run={run['id']}"))["items"]
+    assert [(each["name"], each["turns"]) for each in items] == [("claude", 1), ("gpt", 1)]
+    assert run["usage"]["input"] == sum(each["tokens"]["input"] for each in items)
+    assert refused == (429, "budget_exhausted")
+    assert (found["name"], found["turns"]) == (run["id"], 1)
+
+
+async def test_pages(tree: Tree) -> None:
+    """The groups come in pages that lead to all of them; the total is of all on each."""
+    async with staged(tree, model="claude/auto") as stage:
+        stage.cue("anthropic", *[saying("anthropic", "ok") for _ in range(3)])
+        for _ in range(3):
+            await (await stage.gateway.session()).say("hi")
+        first = await usage(stage, "?group_by=run&limit=2")
+        last = await usage(stage, f"?group_by=run&limit=2&cursor={first['next']}")
+    names = [each["name"] for each in (*first["items"], *last["items"])]
+    assert (len(first["items"]), len(set(names)), last["next"]) == (2, 3, None)
+    assert first["total"] == last["total"]
+    assert first["total"]["turns"] == 3

@@ -162,3 +162,27 @@ async def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
         await accounts.keep(Budgets(**budgets))
         (book,) = accounts._books
         assert book._counts == {}
+
+
+async def test_other_processes(tmp_path: Path) -> None:
+    """What another process on the ledger uses is followed, and counted once, whenever it is looked for."""
+    async with open_ledger("sqlite://", tmp_path) as ledger:
+        clock = Time()
+        one, two = Accounts(ledger, clock, owner="one"), Accounts(ledger, clock, owner="two")
+        limits = Budgets(per_key=budget(tokens=46))
+        new = await begin(ledger)
+        for n, owner in ((1, "two"), (2, "one"), (3, "two")):
+            accounts = {"one": one, "two": two}[owner]
+            accounts.of(LOCAL, "").add(0.25, 15)
+            turn = a_turn(n, at=clock.now, owner=owner)
+            await ledger.commit_step(a_commit(new.id, n, told=Told(used=(turn,))))
+            await one.keep(limits)
+            await one.keep(limits)
+            clock.now += 1
+        assert one.of(LOCAL, "").over() is None
+        await two.keep(limits)
+        accounts.of(LOCAL, "").add(0.25, 15)
+        await ledger.commit_step(a_commit(new.id, 4, told=Told(used=(a_turn(4, at=clock.now, owner="two"),))))
+        await one.keep(limits)
+        over = [each.of(LOCAL, "").over() for each in (one, two)]
+    assert [each and each["tokens"] for each in over] == [60, 60]

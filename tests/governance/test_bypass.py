@@ -12,7 +12,7 @@ import pytest
 from headgate.testing.harness import Live, live, write_tree
 from tests import workshop
 from tests.conftest import Tree
-from tests.server.native import KEYS, LEAD, OTHER, Caller, Frame, settled
+from tests.server.native import KEYS, LEAD, OTHER, PICK, Caller, Frame, settled
 from tests.server.test_chat_tools import APPROVAL, NOBODY, answer, asked
 
 APPROVE, DENY = {"decision": "approve"}, {"decision": "deny"}
@@ -254,3 +254,32 @@ async def test_an_approval_of_another_session(tree: Tree, made: list[str]) -> No
             (wait,) = (await Caller(gateway).ask("GET", "/v1/approvals?state=pending"))["items"]
             code = await Caller(gateway, OTHER).code("POST", f"/v1/approvals/{wait['id']}", APPROVE)
     assert (stranger, code, made) == (404, (404, "approval_not_found"), [])
+
+
+async def test_a_client_tool(tree: Tree) -> None:
+    """A front end is asked for nothing that a policy holds or denies, and a result that nobody asked for is none."""
+    gate = ASK.replace('"wait"', '"pick"')
+    async with live(tree("- {call: pick, args: {}}\n- {text: Done}\n", toml=gate, files=PICK), watch=False) as gateway:
+        caller = Caller(gateway)
+        run, (wait,) = await caller.waiting()
+        body = {"result": {"done": True}}
+        assert wait["kind"] == "approval"
+        assert await caller.code("POST", f"/v1/waits/{wait['id']}/answer", body) == (422, "wrong_kind")
+        await caller.ask("POST", f"/v1/approvals/{wait['id']}", DENY)
+        told = await caller.told(run)
+    assert codes(told) == ["user_denied"]
+
+
+async def test_a_link_of_somebody_who_may_not_answer_any_more(tree: Tree, made: list[str]) -> None:
+    """A reload between the link and its use counts, and a denial by a policy is not overruled by a link."""
+    public = '[server]\npublic_url = "https://gw.example.com"\n'
+    root = tree(ONE, toml=public + ASK + 'approvers = ["tester", "default"]\n')
+    async with live(root, watch=False) as gateway:
+        caller = Caller(gateway)
+        run, (wait,) = await caller.waiting()
+        links = await caller.ask("POST", f"/v1/approvals/{wait['id']}/links", {}, 201)
+        path = links["approve"].removeprefix("https://gw.example.com")
+        assert await edit(gateway, gateway_toml=toml(root).replace('decide = "ask"', 'decide = "deny"')) == "applied"
+        await gateway.http.post(path)
+        told = await caller.told(run)
+    assert (codes(told), made) == (["policy_denied"], [])

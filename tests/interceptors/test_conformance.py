@@ -10,6 +10,7 @@ from headgate.interceptors import INTERCEPTORS
 from headgate.testing.interceptor_kit import check_innocent, opened
 
 TABLES: dict[str, dict[str, Any]] = {
+    "audit": {"arguments": "full", "results": "hash", "turns": "full"},
     "budget": {"usd": 100.0, "calls": 1000},
     "cache": {},
     "guard": {"on": ["input", "output", "arguments", "results"], "patterns": ["bomb"]},

@@ -27,7 +27,7 @@ KINDS = Kinds(
     {name: PROVIDERS[name] for name in ("anthropic", "scripted", "auto")},
     {name: TOOLS[name] for name in ("http", "function")},
     SECRETS,
-    {name: INTERCEPTORS[name] for name in ("cache", "rate_limit", "redact")},
+    {name: INTERCEPTORS[name] for name in ("audit", "cache", "rate_limit", "redact")},
     SERVER,
 )
 """Few kinds, so that a new one changes no golden."""

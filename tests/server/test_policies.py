@@ -6,6 +6,7 @@ import json
 
 from headgate.testing.harness import live
 from tests.conftest import Tree
+from tests.server.native import Caller
 
 TABLES = """
 [interceptors.counted]
@@ -47,3 +48,19 @@ async def test_decisions(tree: Tree) -> None:
         ("enforced", "deny", "enforce"): 1,
         ("warned", "deny", "warn"): 2,
     }, json.dumps(found)
+
+
+async def test_approvals_are_counted(tree: Tree) -> None:
+    """What policies refuse and what they ask about, once for each call, however often it comes by."""
+    toml = '[approvals.no]\ntools = ["add"]\nwhen = "args.a == 1"\ndecide = "deny"\n'
+    toml += '[approvals.gate]\ntools = ["add"]\ndecide = "ask"\n'
+    script = "- calls: [{call: add, args: {a: 1, b: 2}}, {call: add, args: {a: 3, b: 4}}]\n- {text: Done}\n"
+    async with live(tree(script, toml=toml), watch=False) as gateway:
+        caller = Caller(gateway)
+        run, (wait,) = await caller.waiting()
+        await caller.ask("POST", f"/v1/approvals/{wait['id']}", {"decision": "approve"})
+        await caller.told(run)
+        found = (await gateway.get("/v1/policies"))["decisions"]
+    assert {(each["policy"], each["action"], each["mode"]): each["count"] for each in found} == {
+        ("gate", "ask", "enforce"): 1, ("no", "deny", "enforce"): 1,
+    }  # fmt: skip

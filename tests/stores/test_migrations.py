@@ -19,9 +19,10 @@ from headgate.core.errors import StoreError
 from headgate.stores import open_ledger
 from headgate.stores.documents import DocumentRecord
 from headgate.stores.records import RunRecord, SessionRecord, StepRecord
-from headgate.stores.sql.schema import HEAD
+from headgate.stores.sql.connection import connect
+from headgate.stores.sql.schema import HEAD, prepare
 from headgate.stores.sql.tables import metadata
-from headgate.stores.sql.upgrade import settings
+from headgate.stores.sql.upgrade import settings, upgrade
 from headgate.stores.waits import Grant, WaitRecord
 
 URL = "sqlite:///state.db"
@@ -118,7 +119,15 @@ async def test_two_openers(tmp_path):
 
 
 def test_quick_start(tmp_path):
-    """A database that is up to date is opened without loading the machinery of migrations."""
-    for wanted in ("True", "False"):
+    """A new database is made, and one that is up to date opened, without loading the machinery of migrations."""
+    for _ in range(2):
         done = subprocess.run([sys.executable, "-c", LOADED, tmp_path], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == wanted
+        assert done.stdout.strip() == "False"
+
+
+def test_a_new_database():
+    """What is made at once in an empty database is what the migrations lead to, to the letter."""
+    with closing(connect(None)) as migrated, closing(connect(None)) as made:
+        upgrade(migrated)
+        prepare(made)
+        assert list(made.iterdump()) == list(migrated.iterdump())

@@ -106,6 +106,18 @@ def settle(wait: str, outcome: Decision, form: str, *, reason: str, **options: A
 
 
 @approvals.command()
+@_WAIT
+@click.option("--for", "approver", metavar="KEY", help="The key whose answer it will be; otherwise your own.")
+@sited
+@_FORMAT
+def link(wait: str, form: str, *, approver: str | None, **options: Any) -> None:
+    """Make links that answer the question ID, each of them once: one approves, one denies."""
+    made = _at_desk(Site(**options), lambda desk: desk.links(wait, approver))
+    lines = [f"approve  {made['approve']}", f"deny     {made['deny']}", f"as {made['for']}, {_left(made)}"]
+    click.echo(json.dumps(made, indent=2) if form == "json" else "\n".join(lines))
+
+
+@approvals.command()
 @click.argument("session")
 @sited
 @_FORMAT

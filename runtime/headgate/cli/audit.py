@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import click
 import msgspec
 
+from headgate.cli.render.otlp import otlp_line
 from headgate.cli.store import find_store, stored
 from headgate.server.audit import read_link, verified
 from headgate.server.times import moment
@@ -62,17 +63,23 @@ def _sentence(found: Verdict) -> str:
 @stored
 @click.option("--from", "since", metavar="TIME", help="Only records from this time on.")
 @click.option("--to", "until", metavar="TIME", help="Only records until before this time.")
-@click.option("--format", "_form", type=click.Choice(["jsonl"]), default="jsonl", help="What is printed.")
-def export(tree: Path | None, store: str | None, since: str | None, until: str | None, _form: str) -> None:
-    """Print the audit log of TREE, oldest first, a JSON object on each line; a gateway may be serving it."""
-    asyncio.run(_export(tree, store, moment(since, "--from"), moment(until, "--to")))
+@click.option("--format", "form", type=click.Choice(["jsonl", "otlp"]), default="jsonl", help="What is printed.")
+def export(tree: Path | None, store: str | None, since: str | None, until: str | None, form: str) -> None:
+    """Print the audit log of TREE, oldest first, a JSON object on each line; a gateway may be serving it.
+
+    With --format otlp each line is an OpenTelemetry log in the JSON encoding of OTLP.
+    """
+    show = otlp_line if form == "otlp" else line
+    asyncio.run(_export(tree, store, moment(since, "--from"), moment(until, "--to"), show))
 
 
-async def _export(tree: Path | None, store: str | None, since: float | None, until: float | None) -> None:
+async def _export(
+    tree: Path | None, store: str | None, since: float | None, until: float | None, show: Callable[[AuditRecord], str]
+) -> None:
     with open_books((await find_store(tree, store)).path) as books:
         async for record in _records(books, since):
             if (since is None or record.entry.at >= since) and (until is None or record.entry.at < until):
-                click.echo(line(record))
+                click.echo(show(record))
 
 
 async def _records(books: Books, since: float | None) -> AsyncIterator[AuditRecord]:

@@ -20,6 +20,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, Invalid, NotFound
 from headgate.engine.answers import DECISIONS, Polls, cast, may_answer, require_approver
 from headgate.engine.edits import require_fit
+from headgate.engine.witness import revoked
 from headgate.server.wait_views import grant_view, wait_view
 from headgate.stores.port import Ledger
 from headgate.stores.waits import Vote, WaitFilter, WaitRecord
@@ -43,6 +44,10 @@ class Desk(Protocol):
 
     async def answer(self, wait_id: str, reply: Reply) -> View:
         """Settles the question, or adds a vote to it; what it became."""
+        ...
+
+    async def links(self, wait_id: str, approver: str | None, /) -> View:
+        """Two URLs that answer the approval."""
         ...
 
     async def grants(self, session_id: str) -> list[View]:
@@ -110,6 +115,14 @@ class ServerDesk:
         settled: View = await self._http.json("POST", path, self._key, json=said)
         return settled
 
+    async def links(self, wait_id: str, approver: str | None) -> View:
+        """The server makes them."""
+        said = {"for": approver} if approver is not None else {}
+        made: View = await self._http.json(
+            "POST", f"/v1/approvals/{quote(wait_id, safe='')}/links", self._key, json=said
+        )
+        return made
+
     async def grants(self, session_id: str) -> list[View]:
         """Those of a session that the key may see."""
         found: list[View] = await self._http.json("GET", _grants(session_id), self._key)
@@ -173,6 +186,10 @@ class TreeDesk:
             raise Invalid(f"there is no tool {tool!r} that can be read: deny the call", code="not_editable")
         return item.spec.input_schema
 
+    async def links(self, _wait_id: str, _approver: str | None) -> View:
+        """None: nobody would answer at them."""
+        raise Invalid("links lead to a gateway that serves: name it with --url", code="no_server")
+
     async def grants(self, session_id: str) -> list[View]:
         """Those of one session."""
         await self._own(session_id)
@@ -181,7 +198,8 @@ class TreeDesk:
     async def revoke(self, session_id: str, tool: str | None) -> int:
         """Of the session."""
         await self._own(session_id)
-        return await self._ledger.revoke_grants(session_id, tool)
+        told = (revoked(session_id, tool, self._principal, time.time()),)
+        return await self._ledger.revoke_grants(session_id, tool, told)
 
     async def _own(self, session_id: str) -> None:
         """Raises `NotFound` unless the session is the principal's; the operator's are all."""

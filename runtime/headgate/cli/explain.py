@@ -46,10 +46,16 @@ def explain_command(path: str, tree: Path, form: str, *, no_environment: bool) -
 
 
 def _key(found: Explained) -> str:
+    view = found.value is None and bool(found.contributions)
     origin = str(found.place) if found.place else {"default": "the default"}.get(found.origin, found.origin)
-    rows = [("from", origin), ("written", found.written), ("meaning", " ".join(found.description.split()))]
+    rows = [
+        ("from", "what follows" if view else origin),
+        ("written", found.written),
+        ("meaning", " ".join(found.description.split())),
+    ]
     if found.default is not None and found.origin == "written":
         rows.append(("default", _short(found.default)))
+    rows += [("layer", f"{each.layer} ({each.place}): {each.says}") for each in found.contributions]
     rows += [("reload", _RELOAD[found.reload]), *(("note", each) for each in found.notes)]
     value = "" if found.origin == "not set" else f" = {_short(found.value)}"
     return "\n".join([f"{found.path}{value}", *(f"  {name:<8} {text}" for name, text in rows if text)])

@@ -15,7 +15,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(["gateway", "agent", "tool"]))
+@click.argument("name", required=False, type=click.Choice(["gateway", "layer", "agent", "tool"]))
 @click.option(
     "--write", "folder", type=_FOLDER, is_flag=False, flag_value="schemas", help="Write all schemas to a folder."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -20,6 +21,8 @@ from headgate.settings import Settings
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; [server] port when it is not given.")
 def serve(tree: Path | None, host: str | None, port: int | None) -> None:
     """Serve the manifests of TREE (the working directory when it is not given)."""
+    # The thread of the ledger asks for the interpreter many times a commit, and may wait so long each time.
+    sys.setswitchinterval(0.0005)
     settings = Settings()
     output = configure(settings.log_level)
     place = Place(

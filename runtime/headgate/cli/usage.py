@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -22,9 +23,7 @@ from headgate.stores.usage import Group, UsageFilter
 
 @click.command("usage")
 @stored
-@click.option(
-    "--by", type=click.Choice(["agent", "key", "team", "model", "day"]), default="agent", help="What is summed."
-)
+@click.option("--by", type=click.Choice(get_args(Group)), default="agent", help="What is summed.")
 @click.option("--key", help="Only the turns of this key.")
 @click.option("--from", "since", metavar="TIME", help="From when on; thirty days ago when it is not given.")
 @click.option("--to", "until", metavar="TIME", help="Until before when; now when it is not given.")

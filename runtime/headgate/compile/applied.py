@@ -33,7 +33,7 @@ _TURN = ToolDefinition("", "", {}, Annotations(read_only=True, destructive=False
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The interceptor `name` of `gateway.toml`."""
+    """The interceptor `name` of `gateway.toml`, or of a file of `gateway.d`; then it may be for one `team` alone."""
 
     name: str
     interceptor: Interceptor
@@ -41,6 +41,7 @@ class Applied:
     agents: tuple[str, ...]
     when: Condition | None
     mode: Mode
+    team: str | None = None
 
     def for_agent(self, agent: str) -> bool:
         """Whether it is for this agent."""
@@ -94,6 +95,8 @@ class Applied:
 
     def _holds(self, case: Case) -> bool:
         """Whether the interceptor applies; a condition that has no answer counts as one that is true."""
+        if self.team is not None and self.team != case.team:
+            return False
         if self.when is None:
             return True
         try:

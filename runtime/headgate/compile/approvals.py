@@ -84,7 +84,7 @@ class Approvals:
 def _reached(policies: Iterable[Policy]) -> Iterator[Policy]:
     for policy in policies:
         yield policy
-        if policy.when is None and policy.mode == "enforce":
+        if policy.when is None and policy.mode == "enforce" and policy.team is None:
             return
 
 
@@ -104,25 +104,34 @@ NO_POLICIES = Approvals()
 
 
 class Book:
-    """All policies of a gateway, from which each agent takes its own; the gateway's layer is shared by all."""
+    """All policies of a gateway, from which each agent takes its own; the gateway's layers are shared by all."""
 
-    def __init__(self, policies: Mapping[str, ApprovalPolicy]) -> None:
-        self._rules = {name: (_policy(name, each), each.tools) for name, each in policies.items()}
+    def __init__(
+        self, policies: Mapping[str, ApprovalPolicy], files: Mapping[str, str] | None = None,
+        teams: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`files` says where policies stand, each file being a layer; `teams` for whose sessions alone they hold."""
+        whose, where = teams or {}, files or {}
+        self._rules = {name: (_policy(name, each, whose.get(name)), each.tools) for name, each in policies.items()}
         self._named = frozenset(name for name, each in policies.items() if each.apply == "named")
-        self._gateway = Layer(rule for name, rule in self._rules.items() if name not in self._named)
+        held: dict[str, list[Rule]] = {}
+        for name, rule in self._rules.items():
+            if name not in self._named:
+                held.setdefault(where.get(name, ""), []).append(rule)
+        self._gateway = tuple(map(Layer, held.values()))
 
     def of(self, agent: Agent) -> Approvals:
         """The policies of an agent."""
         profiles = {name: self._layer(each.approvals) for name, each in agent.profiles.items() if each.approvals}
         own = [self._layer(agent.approvals)] if agent.approvals else []
-        return Approvals((self._gateway, *own), profiles)
+        return Approvals((*self._gateway, *own), profiles)
 
     def _layer(self, names: Iterable[str]) -> Layer:
         """The named policies in the order of the names; the others hold for everybody anyway."""
         return Layer(self._rules[name] for name in names if name in self._named)
 
 
-def _policy(name: str, spec: ApprovalPolicy) -> Policy:
+def _policy(name: str, spec: ApprovalPolicy, team: str | None) -> Policy:
     return Policy(
         name=name,
         decide=spec.decide,
@@ -134,4 +143,5 @@ def _policy(name: str, spec: ApprovalPolicy) -> Policy:
         when=spec.when,
         qualifier=spec.qualifier,
         mode=spec.mode,
+        team=team,
     )

@@ -31,7 +31,7 @@ def _of(draft: Draft, agent: AgentSource) -> list[Item]:
 
 
 def _said(item: Item) -> str:
-    span = item.site.document.key_span(item.site.key)
     mode = "" if item.spec.mode == "enforce" else f", mode {item.spec.mode}"
     when = "" if item.spec.when is None else f", when {item.spec.when.source}"
-    return f"interceptors.{item.name} ({item.site.document.path}:{span.line}:{span.column}{mode}{when})"
+    team = "" if item.team is None else f", team {item.team}"
+    return f"interceptors.{item.name} ({item.site.place(item.site.key)}{mode}{team}{when})"

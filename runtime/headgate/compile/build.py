@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 from headgate.compile.applied import Applied
@@ -16,7 +14,8 @@ from headgate.compile.candidates import model_for
 from headgate.compile.catalog import Catalog, gather
 from headgate.compile.compiler import Compiled
 from headgate.compile.draft import Draft, Item
-from headgate.compile.fold import fold_agents
+from headgate.compile.fingerprint import digest_of
+from headgate.compile.fold import bind_all, fold_agents
 from headgate.compile.plan import Snapshot
 from headgate.compile.principals import principals_of
 from headgate.compile.resources import Identity, Resource
@@ -72,6 +71,7 @@ class Builder:
         self._draft: Draft = compiled.draft
         self._environ = environ
         self._shared = {each.identity: each for each in live.resources} if live else {}
+        self._bound = live.bound if live else {}
         self._scrub = Redactor(self._draft.secrets).scrub
         self._resources: dict[Identity, Resource] = {}
         self._opened: list[Resource] = []
@@ -143,24 +143,26 @@ class Builder:
     def _client(self) -> _Wanted:
         gateway = self._draft.gateway
         allow = gateway.egress.allow if gateway else ()
-        return _Wanted(HTTP, _hash(["egress", *allow]), partial(open_client, Egress(allow)))
+        return _Wanted(HTTP, digest_of(["egress", *allow]), partial(open_client, Egress(allow)))
 
     def _items(self) -> list[_Wanted]:
         packages = self._draft.gateway.functions.packages if self._draft.gateway else ()
-        base = _hash([self._resources[HTTP].fingerprint, *packages])
+        base = digest_of([self._resources[HTTP].fingerprint, *packages])
         out = []
         draft = self._draft
         # First, because tools of kind `mcp` are opened on them.
         for name in draft.served:
             item = draft.servers[name]
             root = str(draft.tree.root)
-            out.append(_Wanted((SERVERS, name), _hash([base, item.fingerprint, root]), partial(self._open, item), item))
+            out.append(
+                _Wanted((SERVERS, name), digest_of([base, item.fingerprint, root]), partial(self._open, item), item)
+            )
         families = (("providers", draft.providers), ("tools", draft.tools), ("interceptors", draft.interceptors))
         for family, items in families:
             for name, item in items.items():
                 factory = partial(self._open, item)
                 behind = [*(self._asked() if item.models else ()), *self._behind(item)]
-                out.append(_Wanted((family, name), _hash([base, item.fingerprint, *behind]), factory, item))
+                out.append(_Wanted((family, name), digest_of([base, item.fingerprint, *behind]), factory, item))
         return out
 
     def _behind(self, item: Item) -> list[str]:
@@ -220,7 +222,7 @@ class Builder:
         """The interceptors in the order of the file."""
         return [
             Applied(name, self._resources["interceptors", name].value, item.spec.tools, item.spec.agents,
-                    item.spec.when, item.spec.mode)
+                    item.spec.when, item.spec.mode, item.team)
             for name, item in self._draft.interceptors.items()
         ]  # fmt: skip
 
@@ -235,10 +237,11 @@ class Builder:
         if gateway is None:
             raise ConfigError("the tree has no gateway.toml")
         providers, servers = self._values("providers"), self._values(SERVERS)
+        bound = bind_all(catalog.all, self._bound)
         return Snapshot(
             revision=self._compiled.revision,
             gateway=gateway,
-            agents=fold_agents(self._draft, providers, catalog, self._applied(), servers=servers),
+            agents=fold_agents(self._draft, providers, catalog, self._applied(), servers=servers, bound=bound),
             principals=principals_of(gateway.auth.keys),
             resources=tuple(self._resources.values()),
             demo=any(provider.demo for provider in providers.values()),
@@ -250,6 +253,7 @@ class Builder:
             scrub=self._scrub,
             secrets_digest=self._compiled.secrets_digest,
             fingerprints=fingerprints(self._draft),
+            bound=bound,
             outside=frozenset(self._draft.outside),
             overlay=self._draft.overlay,
             hidden=self._draft.hidden,
@@ -261,18 +265,16 @@ def fingerprints(draft: Draft) -> dict[str, str]:
     tables = {name: value for name, value in draft.gateway_body.items() if name not in ("providers", "interceptors")}
     if isinstance(tables.get("mcp"), dict):
         tables["mcp"] = {name: value for name, value in tables["mcp"].items() if name != "servers"}
-    out = {f"gateway/{table}": _hash(value) for table, value in tables.items() if value != {}}
+    out = {f"gateway/{table}": digest_of(value) for table, value in tables.items() if value != {}}
     out |= {f"mcp/{name}": item.fingerprint for name, item in draft.servers.items()}
     out |= {f"providers/{name}": item.fingerprint for name, item in draft.providers.items()}
     out |= {f"tools/{name}": item.fingerprint for name, item in draft.tools.items()}
     out |= {f"interceptors/{name}": item.fingerprint for name, item in draft.interceptors.items()}
+    if draft.layers is not None and draft.layers.layered:
+        out["gateway/layers"] = digest_of([str(draft.layers.files), str(draft.layers.teams)])
     if len(draft.interceptors) > 1:
-        out["gateway/order of interceptors"] = _hash(list(draft.interceptors))
+        out["gateway/order of interceptors"] = digest_of(list(draft.interceptors))
     for name, agent in draft.agents.items():
         files = [draft.tree.files.get(path, b"").hex() for path in (agent.spec.context if agent.spec else ())]
-        out[f"agents/{name}"] = _hash([agent.site.document.body, agent.prompt, files])
-    return out | {f"fragments/{name}": _hash(text) for name, (_, text) in draft.fragments.items()}
-
-
-def _hash(value: Any) -> str:
-    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()
+        out[f"agents/{name}"] = digest_of([agent.site.document.body, agent.prompt, files])
+    return out | {f"fragments/{name}": digest_of(text) for name, (_, text) in draft.fragments.items()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from headgate.compile.draft import Draft
 from headgate.compile.planned import BUILT_IN
 from headgate.core.kind import Finding
-from headgate.core.ports import ListedTool, Tool
+from headgate.core.ports import Tool
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.mcp.upstream import Upstream
 from headgate.tools.mcp import served
@@ -38,14 +38,16 @@ def gather(draft: Draft, tools: Mapping[str, Tool], servers: Mapping[str, Upstre
     own: dict[str, Tool] = {}
     replaced: set[str] = set()
     for name, tool in tools.items():
-        if isinstance(tool, ListedTool) and tool.missing:
+        # Asked for by name: the check for the protocol `ListedTool` takes 0.1 ms a tool, on the event loop.
+        missing, replaces = getattr(tool, "missing", ""), getattr(tool, "replaces", "")
+        if missing:
             site = draft.tools[name].site
             hint = "correct it, or look at the server"
-            findings.append(site.locate(Finding(("tool",), "HG1207", tool.missing, hint, severity="warning")))
+            findings.append(site.locate(Finding(("tool",), "HG1207", missing, hint, severity="warning")))
             continue
         own[name] = tool
-        if isinstance(tool, ListedTool) and tool.replaces:
-            replaced.add(tool.replaces)
+        if replaces:
+            replaced.add(replaces)
     offers = {name: {each.definition.name: each for each in served(server)} for name, server in servers.items()}
     owners: dict[str, str] = {}
     for server, listed in offers.items():

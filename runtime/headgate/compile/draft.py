@@ -12,7 +12,8 @@ from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
-from headgate.manifest.source import Document
+from headgate.manifest.layers import Layers
+from headgate.manifest.source import Document, Span
 from headgate.manifest.tree import Tree
 from headgate.mcp.spec import ServerSpec
 from headgate.secrets.reference import SecretRef
@@ -63,7 +64,22 @@ class Site:
             span = document.key_span(key)
         else:
             span = document.value_span(key)
-        return _diagnostic(document.path, span.line, span.column, finding)
+        path, span = document.spot(span)
+        return _diagnostic(path, span.line, span.column, finding)
+
+    def place(self, key: Key) -> str:
+        """Where the key is written, as `path:line:column`."""
+        document, below = self.document.home(key)
+        return _spelt(*document.spot(document.key_span(below)))
+
+    def value_place(self, key: Key) -> str:
+        """Where the value at the key begins, as `path:line:column`."""
+        document, below = self.document.home(key)
+        return _spelt(*document.spot(document.value_span(below)))
+
+
+def _spelt(path: str, span: Span) -> str:
+    return f"{path}:{span.line}:{span.column}"
 
 
 def _diagnostic(path: str, line: int, column: int, finding: Finding) -> Diagnostic:
@@ -78,7 +94,8 @@ def diagnose_prompt(document: Document, offset: int, finding: Finding) -> Diagno
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object of a family: its kind, its spec if it could be decoded, and a fingerprint of all that it says."""
+    """One object of a family: its kind, its spec if it could be decoded, and a fingerprint of all that it says; `team`
+    is the one that its file belongs to."""
 
     name: str
     site: Site
@@ -86,6 +103,7 @@ class Item:
     spec: Any
     fingerprint: str
     files: tuple[str, ...] = ()
+    team: str | None = None
 
     @property
     def models(self) -> Mapping[Key, str]:
@@ -110,6 +128,7 @@ Sound = set[tuple[str, str, tuple[str, ...]]]
 class Draft:
     """Everything that a tree says, and everything that is wrong with it so far.
 
+    `gateway` is what `gateway.toml` and the files of `gateway.d` say together, `layers` which of them says what.
     `broken` are objects by role and name whose files cannot be read. `documents` are the files that objects name and
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
     are objects in which an earlier draft found nothing, by name, fingerprint and packages. `servers` are the MCP
@@ -123,6 +142,7 @@ class Draft:
     gateway: Gateway | None = None
     gateway_site: Site | None = None
     gateway_body: dict[str, Any] = field(default_factory=dict)
+    layers: Layers | None = None
     providers: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, Item] = field(default_factory=dict)
     interceptors: dict[str, Item] = field(default_factory=dict)
@@ -185,6 +205,10 @@ class Draft:
     def alias_names(self) -> frozenset[str]:
         """Every model alias that `gateway.toml` declares, rightly or not."""
         return self.declared("models")
+
+    def team_of(self, *key: str) -> str | None:
+        """The team that the object at `key` belongs to, since the file belongs to it."""
+        return self.layers.teams.get(key) if self.layers else None
 
     def knows(self, *key: str) -> bool:
         """Whether what `gateway.toml` says at `key` is known: neither wrong nor left out with the environment."""

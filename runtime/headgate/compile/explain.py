@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from headgate.compile.compiler import Compiled
+from headgate.compile.contributions import VIEWS, Contribution, contributions, view
 from headgate.compile.draft import AgentSource, Draft, Site
 from headgate.compile.prompt import included
 from headgate.compile.reasons import effective, reasons
@@ -40,7 +41,8 @@ class Explained:
     """One key: `value` is JSON without secrets, and `origin` says whether it is written, a default or nothing.
 
     `written` is the text of a value that refers to something outside. `reload` is the class of an edit: `hot`,
-    `subsystem` or `restart`. `notes` say what else decides the value.
+    `subsystem` or `restart`. `notes` say what else decides the value, and
+    `contributions` what each layer says of it, from the outermost in.
     """
 
     path: str
@@ -52,6 +54,7 @@ class Explained:
     description: str = ""
     reload: str = "hot"
     notes: tuple[str, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
 
 
 class _Target(NamedTuple):
@@ -73,6 +76,8 @@ def explain(compiled: Compiled, path: str) -> Explained:
     draft, target = compiled.draft, _target(compiled.draft, parse_path(path))
     if target.schema == "agent" and target.key == (_PROMPT,):
         return _prompt(draft, draft.agents[str(parse_path(path)[1])], path)
+    if target.schema == "agent" and len(target.key) == 1 and target.key[0] in VIEWS:
+        return _view(draft, draft.agents[str(parse_path(path)[1])], str(target.key[0]), path)
     body = target.site.body if target.site else {}
     walk = Walk(schemas(draft.kinds)[f"{target.schema}.schema.json"])
     node = walk.find(target.key, body)
@@ -101,7 +106,7 @@ def _unknown(walk: Walk, target: _Target, body: Any) -> NotFound:
     size = next(size for size in range(1, len(target.key) + 1) if walk.find(target.key[:size], body) is None)
     above, part = target.key[: size - 1], str(target.key[size - 1])
     known = walk.keys(walk.find(above, body) or {}, _value(body, above))
-    known |= {_PROMPT} if target.schema == "agent" and not above else set()
+    known |= {_PROMPT, *VIEWS} if target.schema == "agent" and not above else set()
     known |= set(_FAMILIES) if target.schema == "gateway" and not above else set()
     base = target.prefix + "".join(f"{each}." for each in above)
     guess = suggest(part, known)
@@ -121,14 +126,28 @@ def _explained(draft: Draft, target: _Target, walk: Walk, path: str) -> Explaine
         description=node.get("description", ""),
         reload=node.get("x-reload", "hot"),
         notes=tuple(reasons(draft, parse_path(path))),
+        contributions=tuple(_said(draft, contributions(draft, parse_path(path)))),
     )
     value = _scrubbed(_shown(found.value, key, walk, body), Redactor(draft.secrets).scrub)
     if raw is None or site is None:
         return replace(found, value=value, origin="not set" if value is None else "default")
     document, below = site.document.home(key)
-    place = Place(document.path, *document.key_span(below))
+    file, span = document.spot(document.key_span(below))
+    place = Place(file, *span)
     written = raw if isinstance(raw, str) and "${" in raw else None
     return replace(found, value=value, place=place, written=written)
+
+
+def _said(draft: Draft, found: Iterable[Contribution]) -> Iterator[Contribution]:
+    """The contributions without secrets."""
+    scrub = Redactor(draft.secrets).scrub
+    return (replace(each, says=scrub(each.says)) for each in found)
+
+
+def _view(draft: Draft, agent: AgentSource, name: str, path: str) -> Explained:
+    """What all layers say about one side of an agent."""
+    found = tuple(_said(draft, view(draft, agent, name)))
+    return Explained(path, None, "not set", description=VIEWS[name], contributions=found)
 
 
 def _scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:

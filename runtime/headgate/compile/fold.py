@@ -11,7 +11,7 @@ from jsonschema.validators import validator_for
 from referencing import Registry
 
 from headgate.compile.applied import Applied, model_chain, plain, tool_chain
-from headgate.compile.approvals import Book
+from headgate.compile.books import book_of
 from headgate.compile.candidates import candidates
 from headgate.compile.catalog import Catalog
 from headgate.compile.draft import AgentSource, Draft
@@ -25,10 +25,25 @@ from headgate.core.errors import GatewayError
 from headgate.core.glob import is_glob, matching
 from headgate.core.messages import ErrorInfo, ToolCall, ToolResult
 from headgate.core.passage import Deferred
-from headgate.core.ports import ClientTool, Provider, Tool, ToolNext, ToolServer
+from headgate.core.ports import Provider, Tool, ToolNext, ToolServer
 from headgate.providers.attempts import Attempts
 
 _SHOWN_VIOLATIONS = 5
+
+
+Bound = Mapping[str, tuple[Tool, BoundTool]]
+"""Tools by name, each with what was made of it."""
+
+
+def bind_all(tools: Mapping[str, Tool], before: Bound) -> Bound:
+    """All tools with their argument checks; those of a tool that was there `before`, with the same definition, are
+    not made again."""
+    return {name: _kept(tool, before.get(name)) or (tool, bind(tool)) for name, tool in tools.items()}
+
+
+def _kept(tool: Tool, before: tuple[Tool, BoundTool] | None) -> tuple[Tool, BoundTool] | None:
+    same = before is not None and before[0] is tool and before[1].definition is tool.definition
+    return before if same else None
 
 
 def _unseen(_validator: Any, _wanted: Any, _instance: Any, _schema: Any) -> Iterator[Any]:
@@ -41,10 +56,12 @@ _UNSEEN = {"pattern": _unseen, "patternProperties": _unseen}
 
 def fold_agents(
     draft: Draft, providers: Mapping[str, Provider], catalog: Catalog, applied: Sequence[Applied] = (),
-    *, servers: Mapping[str, ToolServer] | None = None,
+    *, servers: Mapping[str, ToolServer] | None = None, bound: Bound | None = None,
 ) -> dict[str, AgentPlan]:  # fmt: skip
-    """All plans of a draft without errors; the interceptors are in the order of the file."""
-    fold = _Fold(draft, providers, catalog, applied, servers=servers or {})
+    """All plans of a draft without errors; the interceptors are in the order of the file. `bound` are the tools of the
+    catalog when they are made already."""
+    bound = bind_all(catalog.all, {}) if bound is None else bound
+    fold = _Fold(draft, providers, catalog, applied, servers=servers or {}, bound=bound)
     return {name: fold.agent(source) for name, source in sorted(draft.agents.items())}
 
 
@@ -52,8 +69,9 @@ def bind(tool: Tool) -> BoundTool:
     """A tool with its argument check, without interceptors."""
     definition, timeout = tool.definition, tool.timeout
     violations = violations_of(definition.input_schema, foreign=definition.kind == "mcp")
-    if isinstance(tool, ClientTool):
-        return BoundTool(definition, violations, _deferred, timeout, tool.receive)
+    receive = getattr(tool, "receive", None)  # of a `ClientTool`; asking for the protocol takes longer than all this
+    if receive is not None:
+        return BoundTool(definition, violations, _deferred, timeout, receive)
     return BoundTool(definition, violations, _call(tool), timeout)
 
 
@@ -109,17 +127,17 @@ class _Fold:
 
     def __init__(
         self, draft: Draft, providers: Mapping[str, Provider], catalog: Catalog, applied: Sequence[Applied],
-        *, servers: Mapping[str, ToolServer],
+        *, servers: Mapping[str, ToolServer], bound: Bound,
     ) -> None:  # fmt: skip
         self._draft = draft
         self._providers = providers
-        self._tools = {name: bind(tool) for name, tool in catalog.all.items()}
+        self._tools = {name: each for name, (_, each) in bound.items()}
         self._catalog = catalog
         self._servers = servers
         self._agents = [each.spec for each in draft.agents.values() if each.spec is not None]
         self._applied = applied
         self._behind: dict[tuple[str, tuple[str, ...]], BoundTool] = {}
-        self._book = Book(draft.gateway.approvals if draft.gateway else {})
+        self._book = book_of(draft)
 
     def agent(self, source: AgentSource) -> AgentPlan:
         """The plan of one agent."""

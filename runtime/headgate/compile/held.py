@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from headgate.compile.approvals import Book
+from headgate.compile.books import book_of
 from headgate.compile.draft import AgentSource, Draft
 from headgate.compile.rulings import STRICTNESS, Policy
 from headgate.compile.specs import Agent
@@ -19,7 +19,7 @@ def held_tools(draft: Draft, agent: AgentSource, tools: Iterable[str]) -> Iterat
     """A sentence for each of the tools that a policy covers, and one for each profile that adds a policy to it."""
     if draft.gateway is None or agent.spec is None:
         return
-    own = Book(draft.gateway.approvals).of(agent.spec)
+    own = book_of(draft).of(agent.spec)
     for tool in tools:
         first = own.possible(tool)
         yield from _sentence(_Places(draft, agent, agent.spec), tool, first)
@@ -42,11 +42,8 @@ class _Places:
         """Where the policy is declared, or where the agent or the profile names it."""
         gateway, site = self.draft.gateway, self.draft.gateway_site
         if gateway is not None and site is not None and gateway.approvals[policy.name].apply == "all":
-            document, span = site.document, site.document.key_span(("approvals", policy.name))
-        else:
-            document = self.agent.site.document
-            span = document.value_span(self._naming(policy.name, last=last))
-        return f"{document.path}:{span.line}:{span.column}"
+            return site.place(("approvals", policy.name))
+        return self.agent.site.value_place(self._naming(policy.name, last=last))
 
     def _naming(self, name: str, *, last: bool) -> Key:
         """The key where the agent names the policy, or the profile, whose layer is the last."""
@@ -79,10 +76,11 @@ def _verb(layers: list[list[Policy]]) -> str:
 
 def _least(layer: list[Policy]) -> int:
     """How strict the layer is with every call."""
-    always = bool(layer) and layer[-1].when is None
+    always = bool(layer) and layer[-1].when is None and layer[-1].team is None
     return min(STRICTNESS[each.decide] for each in layer) if always else 0
 
 
 def _word(policy: Policy) -> str:
     says = f"says {policy.decide}" if policy.mode == "enforce" else f"would say {policy.decide} (mode {policy.mode})"
+    says = f"{says} to team {policy.team}" if policy.team is not None else says
     return f"{says} when {policy.when.source}" if policy.when is not None else says

@@ -19,6 +19,8 @@ from headgate.mcp.spec import ServerSpec
 
 def servers_of(agent: Agent, agents: Iterable[Agent], servers: Mapping[str, ServerSpec]) -> list[str]:
     """The servers whose tools the agent may be offered, in the order of their declaration."""
+    if not servers:  # of a tree without any every agent would ask all the others
+        return []
     named = {name for each in agents for name in each.mcp_servers}
     return [name for name in servers if name in agent.mcp_servers or name not in named]
 
@@ -60,8 +62,9 @@ def check_tools(
     served = {name: spec for name, spec in draft.served.items() if among is None or name in among}
     # One that could not be read has been reported: its tools are not blamed a second time.
     served |= {name: ServerSpec() for name, item in draft.servers.items() if item.spec is None}
+    names = draft.tool_names
     for index, pattern in enumerate(patterns):
-        if matching([pattern], draft.tool_names):
+        if pattern in names or (is_glob(pattern) and matching([pattern], names)):
             continue
         if any(may_name(name, spec, pattern) for name, spec in served.items()):
             continue

@@ -18,7 +18,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.glob import matching
 from headgate.core.messages import ToolResult
-from headgate.core.ports import ModelCall, ToolDefinition, ToolNext, ToolServer
+from headgate.core.ports import ModelCall, Tool, ToolDefinition, ToolNext, ToolServer
 from headgate.manifest.diagnostics import Diagnostic
 
 Violations = Callable[[dict[str, Any]], list[str]]
@@ -152,6 +152,7 @@ class Snapshot:
     scrub: Callable[[str], str] = str
     secrets_digest: str = ""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    bound: Mapping[str, tuple[Tool, BoundTool]] = field(default_factory=dict)
     outside: frozenset[Path] = frozenset()
     servers: Mapping[str, ToolServer] = field(default_factory=dict)
     tools: Mapping[str, ToolDefinition] = field(default_factory=dict)

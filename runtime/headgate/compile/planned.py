@@ -61,7 +61,6 @@ GATEWAY = Planned(_GATEWAY)
 AGENT = Planned(_AGENT)
 TOOL = Planned(_TOOL, {("kind", kind): f"{kind} tools" for kind in ("openapi", "sql", "pipeline", "agent")})
 ROLES: Mapping[str, str] = {
-    "layer": "gateway.d layers",
     "skill": "skills",
     "field": "field definitions",
     "catalog": "the MCP catalog",

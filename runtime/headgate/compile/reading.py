@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 from headgate.compile import planned, schema
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
+from headgate.compile.fingerprint import digest_of, owned, with_files
 from headgate.compile.lookup import TABLE, Answers, Lookup
 from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, referring
 from headgate.compile.servers import Source, place_servers
@@ -19,6 +18,7 @@ from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
+from headgate.manifest.layers import merged
 from headgate.manifest.parsers import Parser
 from headgate.manifest.references import Resolved, resolve
 from headgate.manifest.source import Document
@@ -27,7 +27,7 @@ from headgate.manifest.tree import ROOT_FILE, Tree, role
 _PLANNED = {"gateway": planned.GATEWAY, "agent": planned.AGENT, "tool": planned.TOOL}
 _PARSED = (".yaml", ".yml")
 _REMEMBERED = 100_000
-_Places = frozenset[tuple[int, int]]
+_Places = frozenset[tuple[str, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +71,40 @@ class Reading:
         draft.overlay = self._overlay = overlay
         before, self._entries = self._entries, {}
         self._lookup = Lookup(None, answers or {}, draft.wanted_secrets)
-        for path in sorted(tree.files, key=lambda path: path != ROOT_FILE):  # it declares what the others refer to
+        self._gateway(draft, before)  # it declares what the others refer to
+        for path in tree.files:
             what, name = role(path)
-            if what == "extra":
+            if what in ("extra", "gateway", "layer"):
                 continue
             document, findings = self._parser.parse(path, tree.files[path])
             draft.diagnostics += findings
-            if name is None and what != "gateway":
+            if name is None:
                 draft.broken.add((what, PurePosixPath(path).stem))  # its name is reported with the tree
             elif document is None:
-                draft.broken.add((what, name or what))
+                draft.broken.add((what, name))
             elif what in _PLANNED:
-                places = frozenset((each.line, each.column) for each in findings)
-                entry = self._entry(draft, (what, name or what), document, before, places)
-                self._place(draft, what, name or what, entry)
+                self._place(draft, what, name, self._entry(draft, (what, name), document, before, _places(findings)))
             else:
-                _place_other(draft, what, name or what, document)
+                _place_other(draft, what, name, document)
         place_servers(draft, Source(self._kinds.server, self._environ, self._skip_environment))
         self._parse_named(draft)
         return draft
+
+    def _gateway(self, draft: Draft, before: Mapping[str, _Entry]) -> None:
+        """`gateway.toml` with the files of `gateway.d`; if one cannot be read, nothing is said of what they hold."""
+        paths = [path for path in draft.tree.files if role(path)[0] in ("gateway", "layer")]
+        parsed = [self._parser.parse(path, draft.tree.files[path]) for path in sorted(paths, key=_from_root)]
+        findings = [each for _, found in parsed for each in found]
+        documents = [document for document, _ in parsed if document is not None]
+        draft.diagnostics += findings
+        if len(documents) < len(parsed) or ROOT_FILE not in paths:
+            draft.broken.add(("gateway", "gateway"))
+            return
+        draft.layers = merged(documents)
+        draft.diagnostics += draft.layers.diagnostics
+        places = _places([*findings, *draft.layers.diagnostics])
+        entry = self._entry(draft, ("gateway", "gateway"), draft.layers.document, before, places)
+        self._place(draft, "gateway", "gateway", entry)
 
     def _entry(
         self, draft: Draft, role: tuple[str, str], document: Document, before: Mapping[str, _Entry], places: _Places
@@ -119,7 +134,7 @@ class Reading:
         entry = held if held and held.stamp == stamp and role[0] != "gateway" else None
         if entry is None:
             entry = self._read(role, document, resolved)
-            kept = tuple(each for each in entry.diagnostics if (each.line, each.column) not in places)
+            kept = tuple(each for each in entry.diagnostics if _where(each) not in places)
             entry = replace(entry, stamp=stamp, diagnostics=(*resolved.diagnostics, *hints, *kept))
         self._entries[document.path] = entry
         return entry
@@ -166,7 +181,7 @@ class Reading:
             findings = findings + made.findings
         files = kind.files(made.spec) if made.spec is not None else ()
         site = Site(site.document, site.key, site.written, made.silent)
-        return Item(name, site, kind, made.spec, _hash([kind.name, raw]), files), findings
+        return Item(name, site, kind, made.spec, digest_of([kind.name, raw]), files), findings
 
     def _place(self, draft: Draft, what: str, name: str, entry: _Entry) -> None:
         draft.diagnostics += entry.diagnostics
@@ -174,13 +189,16 @@ class Reading:
         if isinstance(entry.spec, Gateway) or what == "gateway":
             draft.gateway = entry.spec if isinstance(entry.spec, Gateway) else None
             draft.gateway_site, draft.gateway_body, draft.sealed = entry.site, entry.body, entry.sealed
-            draft.providers = {item.name: _with_files(item, draft.tree) for item in _from(entry, "providers")}
-            draft.interceptors = {item.name: item for item in _from(entry, "interceptors")}
+            draft.providers = {item.name: with_files(item, draft.tree) for item in _from(entry, "providers")}
+            draft.interceptors = {
+                item.name: owned(item, draft.team_of("interceptors", item.name))
+                for item in _from(entry, "interceptors")
+            }
             draft.backends = {item.name: item for item in _from(entry, TABLE)}
             draft.secrets |= {value for item in draft.providers.values() for value in self._chosen(item)}
         elif what == "tool":
             _collide(draft, "tool", name, entry.site, draft.tools.get(name))
-            draft.tools.setdefault(name, _with_files(entry.items[0], draft.tree))
+            draft.tools.setdefault(name, with_files(entry.items[0], draft.tree))
         else:
             _collide(draft, "agent", name, entry.site, draft.agents.get(name))
             spec = entry.spec if isinstance(entry.spec, Agent) else None
@@ -203,6 +221,19 @@ class Reading:
                 draft.diagnostics += findings
                 if document is not None and all(each.severity == "warning" for each in findings):
                     draft.documents[path] = document
+
+
+def _where(found: Diagnostic) -> tuple[str, int, int]:
+    return found.path, found.line, found.column
+
+
+def _places(findings: Iterable[Diagnostic]) -> _Places:
+    return frozenset(map(_where, findings))
+
+
+def _from_root(path: str) -> tuple[bool, str]:
+    """The order of the layers."""
+    return path != ROOT_FILE, path
 
 
 def _with_hint(finding: Finding, document: Document) -> Finding:
@@ -252,16 +283,3 @@ def _at(body: Any, key: Key) -> Any:
     for part in key:
         body = body[part]
     return body
-
-
-def _with_files(item: Item, tree: Tree) -> Item:
-    """The item with the bytes of the files that it reads in its fingerprint."""
-    if not item.files:
-        return item
-    digests = [sha256(tree.files.get(name, b"")).hexdigest() for name in item.files]
-    fingerprint = _hash([item.fingerprint, digests])
-    return Item(item.name, item.site, item.kind, item.spec, fingerprint, item.files)
-
-
-def _hash(value: Any) -> str:
-    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()

@@ -12,7 +12,7 @@ from headgate.compile.naming import find_model
 from headgate.compile.schema import Schema
 from headgate.core.glob import is_glob, matching
 from headgate.core.kind import Key
-from headgate.core.scalars import DURATIONS, SIZE, duration_text, size_text
+from headgate.core.scalars import DURATIONS, SIZES, duration_text, size_text
 
 
 def effective(draft: Draft, key: Key, node: Schema, value: Any) -> Any:
@@ -37,7 +37,7 @@ def _as_written(node: Schema, value: Any) -> Any:
     pattern = node.get("pattern", next((each.get("pattern") for each in node.get("anyOf", ())), ""))
     if pattern in DURATIONS and isinstance(value, float):
         return duration_text(value)
-    return size_text(value) if pattern == SIZE and isinstance(value, int) else value
+    return size_text(value) if pattern in SIZES and isinstance(value, int) else value
 
 
 def reasons(draft: Draft, key: Key) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _agent_notes(draft: Draft, agent: AgentSource, key: str) -> Iterator[str]:
         yield from _model_notes(draft, spec.model)
         yield from around_turns(draft, agent)
     if key == "max_turns" and draft.gateway is not None and spec.max_turns > draft.gateway.limits.turns:
-        yield f"limits.turns of gateway.toml caps it at {draft.gateway.limits.turns}"
+        yield f"limits.turns caps it at {draft.gateway.limits.turns}"
 
 
 def _model_notes(draft: Draft, reference: str | None) -> Iterator[str]:

@@ -28,6 +28,11 @@ class Case:
         self._args = args
         self._within = within
 
+    @property
+    def team(self) -> str:
+        """Whose session it is."""
+        return self._within.session.team
+
     def about(self, args: Mapping[str, Any]) -> bool:
         """Whether these are the arguments of the call."""
         return args is self._args or args == self._args
@@ -49,7 +54,8 @@ class Policy:
 
     `when` is of which calls, `mode` whether it counts. `remember` is whether an answer may hold until the session ends,
     for the calls with the same `qualifier`; `timeout` the seconds that there are to answer, `approvers` the teams or
-    keys that may (everybody with the scope when empty), `quorum` how many of them must.
+    keys that may (everybody with the scope when empty), `quorum` how many of them must. `team` is the one for whose
+    sessions alone it holds.
     """
 
     name: str
@@ -62,10 +68,13 @@ class Policy:
     when: Condition | None = None
     qualifier: Text | None = None
     mode: Mode = "enforce"
+    team: str | None = None
 
     def holds(self, case: Case, *, failed: bool | None = None) -> bool:
         """Whether the policy is about the call. A condition that has no answer is `failed`: unless that is given, it
         counts as true where the policy holds or refuses calls, and as false where it lets them pass."""
+        if self.team is not None and self.team != case.team:
+            return False
         if self.when is None:
             return True
         try:

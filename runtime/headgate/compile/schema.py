@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.compile.specs import Agent, Gateway
 from headgate.core.kind import Key, Kind, Kinds, Spec
-from headgate.core.scalars import DURATIONS, SIZE, duration_text, size_text
+from headgate.core.scalars import DURATIONS, SIZES, duration_text, size_text
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,6 +25,10 @@ REFERENCE: Schema = {
     "${secret:BACKEND/path#key}.",
 }
 REFERENCE_LINK: Schema = {"$ref": "#/$defs/Reference"}
+_LAYER = (
+    "A file of `gateway.d`, laid over `gateway.toml` in the order of the names: it may add objects and lower limits."
+)
+_TEAM = "The team that the file belongs to; it may then hold keys, approvals and interceptors of that team alone."
 _MAPS = ("properties", "$defs", "patternProperties")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLES = ("items", "additionalProperties", "propertyNames", "if", "then", "else", "not")
@@ -35,9 +39,19 @@ def schemas(kinds: Kinds) -> dict[str, Schema]:
     """All schemas by file name."""
     return {
         "gateway.schema.json": gateway_schema(kinds),
+        "layer.schema.json": layer_schema(kinds),
         "agent.schema.json": agent_schema(),
         "tool.schema.json": tool_schema(kinds),
     }
+
+
+def layer_schema(kinds: Kinds) -> Schema:
+    """Schema of `gateway.d/*.toml`: the same tables, of which none must be there, and whose file it is."""
+    whole = gateway_schema(kinds)
+    team = {"type": "string", "minLength": 1, "description": _TEAM, "x-reload": "hot"}
+    rest = {key: value for key, value in whole.items() if key != "required"}
+    properties = {"team": team, **{name: {**each} for name, each in whole["properties"].items()}}
+    return {**rest, "title": "Headgate: gateway.d/*.toml", "description": _LAYER, "properties": properties}
 
 
 def gateway_schema(kinds: Kinds) -> Schema:
@@ -195,7 +209,7 @@ def _default_as_written(node: Schema) -> Schema:
     default, pattern = node.get("default"), node.get("pattern")
     if pattern in DURATIONS and isinstance(default, int | float):
         return {**node, "default": duration_text(default)}
-    return {**node, "default": size_text(default)} if pattern == SIZE and isinstance(default, int) else node
+    return {**node, "default": size_text(default)} if pattern in SIZES and isinstance(default, int) else node
 
 
 def _tagged(node: Schema) -> Schema:

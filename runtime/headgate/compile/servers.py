@@ -3,7 +3,6 @@ the API. Each becomes an `Item`, which is checked and opened in the same way."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +10,7 @@ from typing import Any
 
 from headgate.compile.decode import decode
 from headgate.compile.draft import Draft, Item, Site
+from headgate.compile.fingerprint import digest_of
 from headgate.core.kind import Finding, Key, Kind
 from headgate.manifest.references import resolve
 from headgate.manifest.source import Document
@@ -51,7 +51,7 @@ def server_item(name: str, raw: Any, spec: ServerSpec | None, site: Site, *, sou
     """A server as an object of the draft; the limits that it does not state are those of `[mcp]`."""
     whole = mcp.effective(spec) if mcp is not None and spec is not None else spec
     limits = [whole.timeout, whole.connection_timeout] if whole is not None else []
-    return Item(name, site, source.kind, whole, _hash([raw, limits]))
+    return Item(name, site, source.kind, whole, digest_of([raw, limits]))
 
 
 def _import(draft: Draft, source: Source, wanted: Import, key: Key) -> None:
@@ -105,7 +105,7 @@ def _read(draft: Draft, source: Source, wanted: Import, key: Key) -> imports.Imp
 
 def _item(draft: Draft, source: Source, name: str, where: Site, *, taken: imports.Imported, path: str) -> Item:
     raw = taken.servers[name]
-    document = Document(path, "yaml", {name: raw}, _hash(raw))
+    document = Document(path, "yaml", {name: raw}, digest_of(raw))
     resolved = resolve(document, source.environ, draft.tree.root)
     draft.secrets |= resolved.secrets
     draft.sources |= resolved.sources
@@ -127,7 +127,3 @@ def _told(findings: list[Finding], key: Key, path: str) -> Iterator[Finding]:
         yield Finding(
             key, each.code, f"{path}: {imports.MEMBER}.{'.'.join(map(str, each.key))}: {each.message}", each.hint
         )
-
-
-def _hash(value: Any) -> str:
-    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Patience, Size
+from headgate.core.scalars import Duration, Patience, SomeSize
 
 RESTART = {"x-reload": "restart"}
 HOST = r"^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$"
@@ -30,7 +30,7 @@ class Cors(Spec):
 class ServerLimits(Spec):
     """Hard limits at the door."""
 
-    body: Size = 4 << 20
+    body: SomeSize = 4 << 20
     """The largest request body; more is answered with 413."""
     sessions: Positive = 10_000
     """Unexpired sessions that one key may hold; more is answered with 429."""

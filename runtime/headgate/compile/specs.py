@@ -18,7 +18,7 @@ from headgate.compile.serving import RESTART, Boot, Positive, Reload, Retention,
 from headgate.compile.switches import KillSwitch
 from headgate.compile.trials import AgentTest
 from headgate.core.kind import Spec
-from headgate.core.scalars import Duration, Name, Patience, Size
+from headgate.core.scalars import Duration, Name, Patience, Size, SomeSize
 from headgate.mcp.spec import Mcp
 from headgate.tools.schema import InputSchema
 
@@ -56,7 +56,7 @@ class Limits(Spec):
 
     turns: Positive = 100
     """Model turns of one run."""
-    tool_output: Size = 256 << 10
+    tool_output: SomeSize = 256 << 10
     """The most that one tool result may put before the model; of a larger one it gets the beginning, and is told so."""
     spill: Size = 20 << 20
     """How much of larger results is kept for `read_result`, per run and until its end; `0B` keeps nothing."""

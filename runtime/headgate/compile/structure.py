@@ -16,7 +16,7 @@ from headgate.compile.planned import Planned
 from headgate.compile.schema import REFERENCE_LINK, Schema
 from headgate.compile.words import form
 from headgate.core.kind import Finding, Key
-from headgate.core.scalars import DURATION, NAME_HINT, PATIENCE
+from headgate.core.scalars import DURATION, NAME_HINT, PATIENCE, SIZE, SOMETHING
 from headgate.manifest.diagnostics import suggest
 
 _TYPES = {
@@ -167,6 +167,8 @@ def _explain(error: Any, key: Key, planned: Planned) -> tuple[str, str]:
             wanted = error.validator_value
             return f"{name} must be {wanted!r}, not {_shown(value)}", _guessed(value, [str(wanted)], key, planned)
         case "pattern" if error.validator_value == PATIENCE and re.fullmatch(DURATION, str(value)):
+            return f"{name} must be more than 0", ""
+        case "pattern" if error.validator_value == SOMETHING and re.fullmatch(SIZE, str(value)):
             return f"{name} must be more than 0", ""
         case "pattern":
             return f"{name}: {_shown(value)} is not valid", _form(error.schema)

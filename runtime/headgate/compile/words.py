@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.compile.serving import HOST, ORIGIN, URL
-from headgate.core.scalars import DURATION, NAME, NAME_HINT, PATIENCE, SIZE
+from headgate.core.scalars import DURATION, NAME, NAME_HINT, PATIENCE, SIZE, SOMETHING
 
 _FORMS = {
     NAME: NAME_HINT,
     DURATION: "write it like 250ms, 30s, 10m",
     PATIENCE: "write it like 250ms, 30s, 10m",
     SIZE: "write it like 512KiB, 20MiB",
+    SOMETHING: "write it like 512KiB, 20MiB",
     HOST: "write a host name or an address alone, such as gateway.example.com or 10.0.0.7",
     URL: "write it like https://agents.example.com",
     ORIGIN: "write scheme and host in lower case and nothing behind them, such as https://chat.example.com",

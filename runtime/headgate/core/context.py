@@ -11,7 +11,7 @@ from headgate.core.glob import covers
 from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
-    from headgate.core.ports import ToolDefinition, TurnDone
+    from headgate.core.ports import Broken, ToolDefinition, TurnDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,24 @@ def undecided(_policy: str, _action: Action, _code: str, _message: str, /, *, mo
 
 
 class Spend(Protocol):
-    """How an interceptor that asks a model itself has the run pay for the turn."""
+    """How an interceptor that asks a model itself has the run pay for the turn, a broken one too."""
 
-    def __call__(self, done: TurnDone, /) -> None: ...
+    def __call__(self, done: TurnDone | Broken, /) -> None: ...
 
 
-def unpaid(_done: TurnDone, /) -> None:
+def unpaid(_done: TurnDone | Broken, /) -> None:
     """Nobody pays."""
+
+
+class Note(Protocol):
+    """How an interceptor has the audit log tell what it saw, with the run's next transaction: `kind` and `outcome` are
+    those of the record, `policy` is its own name, and `details` are JSON without secrets."""
+
+    def __call__(self, kind: str, policy: str, outcome: str, details: dict[str, Any], /) -> None: ...
+
+
+def unnoted(_kind: str, _policy: str, _outcome: str, _details: dict[str, Any], /) -> None:
+    """Nothing is kept."""
 
 
 class Mark(Protocol):
@@ -131,6 +142,7 @@ class RunContext:
     watched: bool = False
     decide: Decide = undecided
     spend: Spend = unpaid
+    note: Note = unnoted
 
 
 @dataclass(frozen=True, slots=True)

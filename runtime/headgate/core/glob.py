@@ -20,11 +20,18 @@ def covers(pattern: str, name: str) -> bool:
 def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
     """The names that any pattern covers, in the order of the names."""
     known, wanted = tuple(names), frozenset(patterns)
-    found = wanted.intersection(known)
+    places = _places(known)
+    found = {pattern for pattern in wanted if pattern in places}
     for pattern in wanted:
         if is_glob(pattern):
             found |= _matched(pattern, known)
-    return [name for name in known if name in found] if found else []
+    return sorted(found, key=places.__getitem__)
+
+
+@lru_cache(maxsize=64)
+def _places(names: tuple[str, ...]) -> dict[str, int]:
+    """Where each name stands."""
+    return {name: place for place, name in enumerate(names)}
 
 
 @lru_cache(maxsize=1024)

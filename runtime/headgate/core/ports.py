@@ -42,11 +42,26 @@ class ToolDefinition:
     location: str = "backend"
 
 
+class Broken(msgspec.Struct, frozen=True):
+    """A try at a turn that was broken off after the provider had said what it uses; `cost` and `provider` are as in
+    `TurnDone`."""
+
+    usage: Usage
+    model: str
+    cost: float | None = None
+    provider: str = ""
+
+
+def unheard(_broken: Broken, /) -> None:
+    """Nobody hears."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One provider turn, in provider-neutral words.
 
-    `attempt` counts from 0 and grows with every retry of the same turn. `turn` counts from 1 within the run.
+    `attempt` counts from 0 and grows with every retry of the same turn. `turn` counts from 1 within the run. `broken`
+    is told of every try that was broken off, also by whoever closes the stream, once it is known what it used.
     """
 
     model: str
@@ -59,6 +74,7 @@ class ModelRequest:
     run: str = ""
     turn: int = 1
     attempt: int = 0
+    broken: Callable[[Broken], None] = field(default=unheard, repr=False, compare=False)
 
 
 class TextChunk(msgspec.Struct, frozen=True):

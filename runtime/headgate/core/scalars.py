@@ -26,6 +26,10 @@ PATIENCE = rf"^(?!0+(\.0+)?[a-z]){DURATION[1:]}"
 """The pattern of durations that are not zero."""
 WINDOW = rf"^calendar_(day|month)$|{PATIENCE}"
 """The pattern of those that may also be a day or month of the calendar."""
+SOMETHING = rf"^(?!0+([BKMG]|$)){SIZE[1:]}"
+"""The pattern of sizes that are not zero."""
+SIZES = (SIZE, SOMETHING)
+"""Both patterns of sizes."""
 DURATIONS = (DURATION, PATIENCE, WINDOW)
 """All patterns of durations."""
 
@@ -125,6 +129,14 @@ Size = Annotated[
     WithJsonSchema({"type": "string", "pattern": SIZE, "examples": ["512KiB", "20MiB"]}),
 ]
 """Bytes; written as a size."""
+
+SomeSize = Annotated[
+    int,
+    BeforeValidator(octets),
+    Field(gt=0),
+    WithJsonSchema({"type": "string", "pattern": SOMETHING, "examples": ["512KiB", "20MiB"]}),
+]
+"""Bytes, more than none: a limit of nothing would refuse everything."""
 
 Rate = Annotated[
     RateValue,

@@ -1,7 +1,7 @@
 """What keys, teams and sessions have used across their runs, counted in memory against `[budgets]`.
 
 The counts begin with what the usage ledger knows, so a restart forgets nothing, and grow with every turn, so a turn
-costs no query. They are those of one process: the only one on its ledger.
+costs no query. What other processes on the ledger have used is read every few seconds.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from headgate.core.context import Principal
 from headgate.core.errors import Overloaded
 from headgate.core.scalars import duration_text
 from headgate.stores.port import Ledger
-from headgate.stores.usage import MINUTE, Scope
+from headgate.stores.usage import MINUTE, Scope, Spent
 
 _DAY = 24 * 60
 _SLOTS = 240
 """Into how many slots a window is cut that goes along with the clock: so exact are its ends, on the strict side."""
 _PRUNE = 3600.0
+_LATE = 120.0
+"""Seconds that a turn of another process may take to be in the ledger, the store's own troubles included."""
 
 Named = dict[Scope, str]
 """Whose turns are counted: the name of each scope; a run without a session has none."""
@@ -99,13 +101,31 @@ class _Book:
         self.scope = scope
         self.window = Window(budget)
         self._counts: dict[str, _Count] = {}
+        self._others: dict[tuple[str, int], tuple[float, int]] = {}
 
-    async def read(self, ledger: Ledger, now: float) -> None:
+    async def read(self, ledger: Ledger, now: float, owner: str) -> None:
         """Begins with what the ledger knows."""
+        # First what is followed from now on: what others use meanwhile is rather counted twice than not at all.
+        self._others = {place: (each.cost, each.tokens) for place, each in await self._recent(ledger, now, owner)}
         start = self.window.start(now)
         spent = await ledger.spent(self.scope, start, now + MINUTE, self.window.minutes)
         for each in sorted(spent, key=lambda each: each.slot):
             self._count(each.name).add(each.slot, each.cost, each.tokens)
+
+    async def _recent(self, ledger: Ledger, now: float, owner: str) -> list[tuple[tuple[str, int], Spent]]:
+        """What other processes have used of late, by name and minute."""
+        spent = await ledger.spent(self.scope, now - _LATE, now + MINUTE, 1, owner)
+        return [((each.name, each.slot), each) for each in spent]
+
+    async def follow(self, ledger: Ledger, now: float, owner: str) -> None:
+        """Adds what other processes have used of late, as far as that is new."""
+        for place, each in await self._recent(ledger, now, owner):
+            cost, tokens = self._others.get(place, (0.0, 0))
+            if each.tokens > tokens or each.cost > cost:
+                self.add(each.name, each.slot * MINUTE, each.cost - cost, each.tokens - tokens)
+                self._others[place] = (each.cost, each.tokens)
+        first = int((now - 2 * _LATE) // MINUTE)
+        self._others = {place: known for place, known in self._others.items() if place[1] >= first}
 
     def add(self, name: str, now: float, cost: float, tokens: int) -> None:
         self._count(name).add(self.window.slot(now), cost, tokens)
@@ -139,7 +159,9 @@ class _Book:
 class Accounts:
     """The counts of all budgets."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time, owner: str = "") -> None:
+        """`owner` is this process, among those on the ledger."""
+        self.owner = owner
         self._ledger = ledger
         self._clock = clock
         self._budgets = Budgets()
@@ -157,9 +179,12 @@ class Accounts:
             # Turns that end while the ledger is read are counted in both: rather twice than not at all.
             books = self._opening = [_Book(scope, budget) for scope, budget in named if budget is not None]
             for book in books:
-                await book.read(self._ledger, now)
+                await book.read(self._ledger, now, self.owner)
             self._budgets, self._books, self._opening = budgets, books, []
-        elif now >= self._pruned + _PRUNE:
+            return
+        for book in self._books:
+            await book.follow(self._ledger, now, self.owner)
+        if now >= self._pruned + _PRUNE:
             self._pruned = now
             for book in self._books:
                 book.prune(now)
@@ -219,6 +244,11 @@ class Account:
 
     accounts: Accounts | None = None
     names: Named = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """The process that counts."""
+        return self.accounts.owner if self.accounts is not None else ""
 
     def add(self, cost: float, tokens: int) -> None:
         """The run made a turn."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
+
+from headgate.interceptors.texts import mapped
 
 Detail = Literal["shapes", "hashes", "values"]
 
@@ -23,14 +25,15 @@ def args_hash(args: Mapping[str, Any] | None) -> str:
     return sha256(_canonical(args or {})).hexdigest()
 
 
-def noted(args: Mapping[str, Any] | None, detail: Detail) -> dict[str, Any]:
-    """The details of an audit record that are about the arguments; None are those that could not be read."""
+def noted(args: Mapping[str, Any] | None, detail: Detail, scrub: Callable[[str], str] = str) -> dict[str, Any]:
+    """The details of an audit record that are about the arguments; None are those that could not be read. Values come
+    without the secrets that `scrub` knows."""
     if args is None:
         return {"arguments": "unreadable"}
     if detail == "hashes":
         return {"arguments_sha256": args_hash(args)}
     if detail == "values" and len(_canonical(args)) <= _VALUES:
-        return {"arguments": dict(args)}
+        return {"arguments": mapped(dict(args), lambda _label, text: scrub(text))}
     return {"shapes": shapes(args)}
 
 

@@ -188,7 +188,7 @@ class Dispatch:
         return RunContext(
             run=self.recorder.run_id, step=step, agent=self.plan.name, session=self.session,
             turn=tally.turns + (call is None), cost=tally.cost, tainted=bool(self.taint), decide=verdicts,
-            spend=partial(tally.spend, step=step),
+            spend=partial(tally.spend, step=step), note=verdicts.note,
         )  # fmt: skip
 
     def _context(self, attempt: _Attempt, deadline: float, passage: Passage, voice: _Voice) -> ToolContext:
@@ -243,6 +243,12 @@ class _Verdicts:
                 policy=policy, action=action, code=code, message=message, mode=mode, call_id=call_id, name=name
             )
             recorder.emit(event, self.step)
+
+    def note(self, kind: str, policy: str, outcome: str, details: dict[str, Any], /) -> None:
+        """See `core.context.Note`."""
+        recorder = self.recorder
+        told = {"step": self.step, **details}
+        recorder.note(recorder.witness.seen(self.call, kind, recorder.now(), policy, outcome, told))
 
 
 class _Voice:

@@ -60,8 +60,8 @@ class Host:
         self.logs = Logs(ledger)
         self.streams = Streams()
         self.flusher = Flusher(ledger)
-        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
+        self.auditor, self.accounts = Auditor(ledger), Accounts(ledger, owner=self.lease.owner)
         self.runs: dict[str, Run] = {}
         self.audience = Audience(self.streams, self.logs, self.runs)
         self.left = Leftovers()

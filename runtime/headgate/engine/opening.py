@@ -23,5 +23,8 @@ def new_run(run: Run, transcript: Transcript) -> NewRun:
 
 def witness_of(run: Run) -> Witness:
     """Who the audit log says makes the run's calls."""
-    principal, detail = run.order.principal, run.snapshot.gateway.audit.arguments
-    return Witness(run.id, principal.key, principal.team, run.plan.name, run.session_id or None, detail)
+    principal, snapshot = run.order.principal, run.snapshot
+    return Witness(
+        run.id, principal.key, principal.team, run.plan.name, run.session_id or None,
+        snapshot.gateway.audit.arguments, snapshot.scrub,
+    )  # fmt: skip

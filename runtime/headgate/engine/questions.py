@@ -21,6 +21,7 @@ from headgate.core.messages import ToolCall, ToolResult, failed
 from headgate.core.passage import Deferred, Passage, Trail
 from headgate.core.ports import ToolDefinition
 from headgate.engine.arguments import args_hash
+from headgate.engine.decisions import Decisions
 from headgate.engine.edits import bound_hash, edit_of
 from headgate.engine.recorder import Recorder
 from headgate.engine.remarks import watch
@@ -39,13 +40,14 @@ UNKNOWN_TIMEOUT = 24 * 3600.0
 @dataclass(frozen=True, slots=True)
 class Questions:
     """Asks on behalf of one run. Every method returns a wait that is pending, a result that ends the call, or None:
-    the call may go on. `taint` is what the run's transcript says of it."""
+    the call may go on. `taint` is what the run's transcript says of it, `decisions` counts what policies decide."""
 
     plan: AgentPlan
     session: SessionInfo
     ledger: Ledger
     recorder: Recorder
     taint: Taint = field(default_factory=Taint)
+    decisions: Decisions = field(default_factory=Decisions)
 
     async def permission(
         self, call: ToolCall, state: CallState, case: Case, within: RunContext
@@ -61,16 +63,16 @@ class Questions:
                 await self.ledger.answer(Answer(wait_id=asked.id, state="cancelled", at=now, audit=(told,)))
                 self._resolved(replace(asked, state="cancelled"), state, call)
             self._ruled(call, ruling, "deny")
+            self.decisions.count(_name(ruling), "deny", "enforce")
             return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
         if asked is not None:
             return self._settled(asked, state, call)
-        policy = ruling.policy
-        if ruling.decide == "allow" or policy is None:
-            self._ruled(call, ruling, "allow")
+        policy, free = ruling.policy, ruling.decide == "allow"
+        if free or policy is None or await self._granted(call, policy, ruling.qualifier):
+            if "client_tool" not in state.waits:  # it came by here before its front end was asked
+                self._ruled(call, ruling, "allow", remembered=not free and policy is not None)
             return None
-        if await self._granted(call, policy, ruling.qualifier):
-            self._ruled(call, ruling, "allow", remembered=True)
-            return None
+        self.decisions.count(policy.name, "ask", "enforce")
         return await self._ask(call, case.tool, state, policy, ruling.qualifier)
 
     def _ruled(self, call: ToolCall, ruling: Ruling, decision: str, *, remembered: bool = False) -> None:

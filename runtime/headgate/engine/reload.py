@@ -24,7 +24,7 @@ from headgate.engine.conditions import accepted, applied, rejected
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays
 from headgate.engine.relisting import Relisting
-from headgate.engine.reloaded import Reloaded, audited
+from headgate.engine.reloaded import Reloaded, audited, key_changes
 from headgate.engine.restart import warn
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
@@ -177,9 +177,9 @@ class Reloader:
             self._reject(compiled, error.diagnostics)
             refused = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
             return await audited(refused, self._host, by)
-        changed = self._swap(compiled, snapshot)
+        keys, changed = key_changes(live, snapshot), self._swap(compiled, snapshot)
         await self._accept(snapshot, compiled)
-        done = Reloaded("applied", snapshot.revision, changed, compiled.warnings)
+        done = Reloaded("applied", snapshot.revision, changed, compiled.warnings, keys)
         return await audited(done, self._host, by)
 
     async def revise(self, overlay: Overlay, vet: Check = _fine, keep: Keep = _unkept) -> None:
@@ -222,8 +222,8 @@ class Reloader:
         return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
     async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
-        """The revision, opened beside the live one; raises `BuildError`, without secrets. One that was live
-        before, and so is `tested`, is not tested again."""
+        """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret. One that was
+        live before, and so is `tested`, is not tested again."""
         findings = (*compiled.diagnostics, *self._vet(compiled.draft))
         if any(each.severity == "error" for each in findings):
             raise BuildError(_scrubbed(findings, Redactor(compiled.draft.secrets)))

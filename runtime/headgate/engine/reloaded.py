@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from headgate.compile.diff import NOTHING, Difference
+from headgate.compile.diff import NOTHING, Difference, difference
+from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.engine.host import Host
 from headgate.manifest.diagnostics import Diagnostic
+
+_OBJECTS = 100
+"""Names of changed objects that the audit log is told at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,16 @@ class Reloaded:
     revision: str
     difference: Difference = NOTHING
     diagnostics: tuple[Diagnostic, ...] = ()
+    keys: tuple[str, ...] = ()
+    """API keys that are new (`+name`), gone (`-name`) or other ones (`~name`)."""
+
+
+def key_changes(old: Snapshot, new: Snapshot) -> tuple[str, ...]:
+    """See `Reloaded.keys`."""
+    before, after = ({each.key: repr(each) for each in every.principals.values()} for every in (old, new))
+    found = difference(before, after)
+    marked = (("+", found.added), ("-", found.removed), ("~", found.changed))
+    return tuple(mark + name for mark, names in marked for name in names)
 
 
 async def audited(done: Reloaded, host: Host | None, by: Principal | None) -> Reloaded:
@@ -27,6 +41,9 @@ async def audited(done: Reloaded, host: Host | None, by: Principal | None) -> Re
         changed = done.difference
         counts = {"added": len(changed.added), "changed": len(changed.changed), "removed": len(changed.removed)}
         errors = sum(each.severity == "error" for each in done.diagnostics)
-        details = {"revision": done.revision, "asked": "key" if by else "watch", **counts, "errors": errors}
+        objects = (*changed.added, *changed.changed, *changed.removed)[:_OBJECTS]
+        details: dict[str, Any] = {"revision": done.revision, "asked": "key" if by else "watch", **counts}
+        details |= {name: list(names) for name, names in (("objects", objects), ("keys", done.keys)) if names}
+        details["errors"] = errors
         await host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
     return done

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.compile.plan import AgentPlan, ModelChoice
+from headgate.core.context import RunContext
 from headgate.core.errors import ProviderError
 from headgate.core.events import AttemptStarted
 from headgate.core.messages import ErrorInfo, Message, Part, ToolCall
@@ -98,7 +99,8 @@ class AgentRunner:
         return await self._turn(messages, step)
 
     async def _turn(self, messages: tuple[Message, ...], step: int) -> TurnDone:
-        within, request = self.dispatch.within(step), self._request(messages)
+        within = self.dispatch.within(step)
+        request = self._request(messages, within)
         async with aclosing(self.choice.stream(within, request)) as events:  # type: ignore[type-var]
             async for event in events:
                 if type(event) is TextChunk:  # the hot path: a class pattern costs several times as much
@@ -116,7 +118,7 @@ class AgentRunner:
                         return event
         raise ProviderError("the model's turn ended without a result", code="provider_cut_off", retryable=True)
 
-    def _request(self, messages: tuple[Message, ...]) -> ModelRequest:
+    def _request(self, messages: tuple[Message, ...], within: RunContext) -> ModelRequest:
         spec = self.plan.spec
         return ModelRequest(
             model=self.choice.model,
@@ -127,7 +129,8 @@ class AgentRunner:
             thinking=spec.thinking,
             session=self.session,
             run=self.recorder.run_id,
-            turn=self.recorder.tally.turns + 1,
+            turn=within.turn,
+            broken=within.spend,
         )
 
     async def _ended(self, done: TurnDone, message: Message) -> bool:

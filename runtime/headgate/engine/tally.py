@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from headgate.core.events import Outcome
-from headgate.core.ports import TurnDone
+from headgate.core.ports import Broken, TurnDone
 from headgate.engine.accounts import Account
 from headgate.engine.teller import Teller
 from headgate.stores.records import Progress
@@ -29,10 +29,10 @@ class Tally:
         self.said += said
         self.spend(done, step)
 
-    def spend(self, done: TurnDone, step: int) -> None:
-        """The run pays for a turn, of its own or of somebody who asked a model for it; the usage ledger is told with
-        its next transaction. A turn that no model made costs nothing."""
-        if done.replaced and not done.usage.total:
+    def spend(self, done: TurnDone | Broken, step: int) -> None:
+        """The run pays for a turn, of its own or of somebody who asked a model for it, or for one that was broken off;
+        the usage ledger is told with its next transaction. A turn that no model made costs nothing."""
+        if isinstance(done, TurnDone) and done.replaced and not done.usage.total:
             return
         self.usage += done.usage
         self.cost += done.cost or 0.0
@@ -40,7 +40,7 @@ class Tally:
         self._rows += 1
         self._teller.owe(TurnUsage(
             n=self._rows, step=step, at=self._teller.clock(), provider=done.provider, model=done.model,
-            usage=done.usage, cost=done.cost,
+            usage=done.usage, cost=done.cost, broken=isinstance(done, Broken), owner=self.account.owner,
         ))  # fmt: skip
 
     @property

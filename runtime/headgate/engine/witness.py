@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.core.context import Action, Mode
+from headgate.core.context import Action, Mode, Principal
 from headgate.core.events import RunCancelled, RunEnd, RunFailed, WaitState
 from headgate.core.messages import ToolCall
 from headgate.engine.arguments import Detail, noted, shapes
@@ -18,7 +19,8 @@ _REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Speaks for one run; `detail` says how much of the arguments of its calls is told."""
+    """Speaks for one run; `detail` says how much of the arguments of its calls is told, and `scrub` takes secrets out
+    of them."""
 
     run: str
     key: str = ""
@@ -26,6 +28,7 @@ class Witness:
     agent: str = ""
     session: str | None = None
     detail: Detail = "shapes"
+    scrub: Callable[[str], str] = str
 
     @classmethod
     def of(cls, record: RunRecord) -> Witness:
@@ -67,9 +70,20 @@ class Witness:
         outcome, kind = (action, "policy.decided") if mode == "enforce" else (f"would_{action}", "policy.watched")
         return self._entry(kind, at, policy=policy, outcome=outcome, details={"mode": mode, "code": code}, **found)
 
+    def seen(
+        self, call: ToolCall | None, kind: str, at: float, policy: str, outcome: str, details: dict[str, Any]
+    ) -> AuditEntry:
+        """What an interceptor has written down of a call or a turn."""
+        found = {"call": call.id, "tool": call.name} if call is not None else {}
+        return self._entry(kind, at, policy=policy, outcome=outcome, details=details, **found)
+
     def asked(self, wait: WaitRecord) -> AuditEntry:
         """Somebody is asked about a call."""
-        details: dict[str, Any] = {"wait": wait.id, "expires_at": wait.expires_at, **noted(wait.args, self.detail)}
+        details: dict[str, Any] = {
+            "wait": wait.id,
+            "expires_at": wait.expires_at,
+            **noted(wait.args, self.detail, self.scrub),
+        }
         if wait.approvers:
             details["approvers"] = wait.approvers
         return self._entry(
@@ -79,14 +93,14 @@ class Witness:
 
     def begun(self, call: ToolCall, at: float) -> AuditEntry:
         """A call that must not be made twice is about to be made."""
-        details = noted(call.args, self.detail)
+        details = noted(call.args, self.detail, self.scrub)
         return self._entry("tool.begun", at, call=call.id, tool=call.name, outcome="pending", details=details)
 
     def called(self, step: StepRecord, server: str | None) -> AuditEntry:
         """A call has its result, whether it was made or refused."""
         details: dict[str, Any] = {
             "step": step.n, "duration_ms": int((step.ended_at - step.started_at) * 1000),
-            **noted(step.args, self.detail),
+            **noted(step.args, self.detail, self.scrub),
         }  # fmt: skip
         if server is not None:
             details["server"] = server
@@ -103,9 +117,16 @@ class Witness:
         )  # fmt: skip
 
 
+def revoked(session: str, tool: str | None, by: Principal, at: float) -> AuditEntry:
+    """Somebody takes back what is remembered for a session, of one tool or of all."""
+    return AuditEntry(at=at, kind="grants.revoked", key=by.key, team=by.team, session=session, tool=tool)
+
+
 def voted(wait: WaitRecord, vote: Vote, team: str, state: WaitState, *, remembered: bool) -> AuditEntry:
     """Somebody, a key of a team, has approved or denied; of arguments that were edited the shapes are told."""
     details: dict[str, Any] = {"reason": vote.reason, "remembered": "until the session ends" if remembered else ""}
+    if vote.via:
+        details["via"] = vote.via
     if vote.edited_args is not None:
         details["edited"] = shapes(vote.edited_args)
     if wait.quorum > 1:

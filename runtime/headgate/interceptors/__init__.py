@@ -7,6 +7,7 @@ from typing import Any
 from headgate.core.kind import Kind
 from headgate.core.ports import Interceptor
 from headgate.interceptors import (
+    audit,
     budget,
     cache,
     guard,
@@ -21,6 +22,7 @@ from headgate.interceptors import (
 )
 
 _KINDS: tuple[Kind[Any, Interceptor], ...] = (
+    audit.KIND,
     budget.KIND,
     cache.KIND,
     guard.KIND,

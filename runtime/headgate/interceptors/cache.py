@@ -17,7 +17,7 @@ from headgate.core.context import SessionInfo, ToolContext
 from headgate.core.kind import Env, Kind
 from headgate.core.messages import ToolCall, ToolResult, encode
 from headgate.core.ports import Annotations, ToolDefinition, ToolNext
-from headgate.core.scalars import Duration, Size
+from headgate.core.scalars import Duration, SomeSize
 from headgate.interceptors.common import InterceptorSpec, Passing
 
 Per = Literal["all", "team", "key", "session"]
@@ -35,7 +35,7 @@ class CacheSpec(InterceptorSpec):
     """Who shares answers: everybody, a team, the holder of a key, or a session."""
     max_entries: Annotated[int, Field(ge=1)] = 1_000
     """How many answers are kept; those that were not asked for the longest time go first."""
-    max_bytes: Annotated[Size, Field(ge=1)] = 16 << 20
+    max_bytes: SomeSize = 16 << 20
     """How large all answers together may be."""
 
     only: ClassVar[str] = "only calls of read_only tools are cached"

@@ -43,7 +43,9 @@ class Judge:
     async def verdict(self, ctx: RunContext, what: str, text: str) -> Verdict:
         """The verdict, which the run pays for; raises `NoVerdict`."""
         question = Message("user", (Text(encode({"what": what, "text": text}).decode()),))
-        request = ModelRequest("", self._system, (question,), max_output_tokens=_ANSWER_TOKENS, run=ctx.run)
+        request = ModelRequest(
+            "", self._system, (question,), max_output_tokens=_ANSWER_TOKENS, run=ctx.run, broken=ctx.spend
+        )
         try:
             done = await self._done(request)
         except ProviderError as error:

@@ -14,7 +14,7 @@ from headgate.core.context import ToolContext
 from headgate.core.kind import Env, Kind
 from headgate.core.messages import Content, Text, ToolCall, ToolResult, encode
 from headgate.core.ports import ToolNext
-from headgate.core.scalars import Size
+from headgate.core.scalars import SomeSize
 from headgate.interceptors.common import InterceptorSpec, Passing
 
 Keep = Literal["head", "tail", "middle"]
@@ -26,7 +26,7 @@ class TruncateSpec(InterceptorSpec):
     """Shortens large results. What is cut off here cannot be read back; `limits.tool_output` keeps it."""
 
     kind: Literal["truncate"]
-    max: Annotated[Size, Field(ge=1)] | None = None
+    max: SomeSize | None = None
     """How many bytes of a result are kept, as JSON or as text; a structure that is still larger becomes text."""
     max_items: Positive | None = None
     """How many items of each list are kept."""

@@ -20,7 +20,7 @@ from headgate.core.errors import GatewayError, PolicyRefused
 from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Message, Text, ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
-from headgate.core.scalars import Duration, Secret, Size
+from headgate.core.scalars import Duration, Secret, SomeSize
 from headgate.interceptors.common import InterceptorSpec, Passing, Touched
 from headgate.interceptors.texts import warned
 from headgate.interceptors.turns import asked, whole
@@ -62,9 +62,9 @@ class WebhookSpec(InterceptorSpec):
     """How long it may take to answer."""
     failure: Literal["open", "closed"] = "closed"
     """What becomes of a call or a turn that it does not judge: `closed` refuses, `open` goes on."""
-    max_request: Size = 256 << 10
+    max_request: SomeSize = 256 << 10
     """The largest request; what is larger is not judged."""
-    max_answer: Size = 256 << 10
+    max_answer: SomeSize = 256 << 10
     """The largest answer that is read."""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -34,6 +35,7 @@ _NESTED: dict[Role, str] = {"agent": "AGENT.md", "skill": "SKILL.md"}
 """The file that stands for a whole folder, where a folder may be one object."""
 
 
+@lru_cache(maxsize=16_384)
 def role(path: str) -> tuple[Role, str | None]:
     """What the file at a posix path from the root is, and the name of the object that it defines.
 
@@ -44,6 +46,7 @@ def role(path: str) -> tuple[Role, str | None]:
     return kind, name if name is not None and (kind == "layer" or re.fullmatch(NAME, name)) else None
 
 
+@lru_cache(maxsize=16_384)
 def misnamed(path: str) -> Diagnostic | None:
     """What is wrong with a file's name, if anything is."""
     pure = PurePosixPath(path)

@@ -85,6 +85,8 @@ class Fault(Exception):
         self.local = local
 
 
+_LEAVES = frozenset({int, float, bool, type(None)})
+
 Lookup = Callable[[str, Key], str]
 """The secret that a text `BACKEND/path#key` at a key of the document stands for; raises `Fault`."""
 
@@ -120,6 +122,11 @@ def resolve(
     )
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a leaf without a reference, as nearly all are."""
+    return "$" not in value if type(value) is str else type(value) in _LEAVES
+
+
 class _Walk:
     """One pass over a document's leaves."""
 
@@ -140,7 +147,7 @@ class _Walk:
 
     def value(self, value: Any, path: Key) -> Any:
         if isinstance(value, dict):
-            return {key: self.value(each, (*path, key)) for key, each in value.items()}
+            return {key: each if _is_plain(each) else self.value(each, (*path, key)) for key, each in value.items()}
         if isinstance(value, list):
             return [self.value(each, (*path, index)) for index, each in enumerate(value)]
         if isinstance(value, str) and "$" in value:
@@ -180,8 +187,8 @@ class _Walk:
         return value
 
     def _report(self, fault: Fault, path: Key, offset: int) -> None:
-        line, column = self.document.locate(path, offset)
-        found = Diagnostic(self.document.path, line, column, "error", fault.code, fault.message, fault.hint)
+        file, span = self.document.spot(self.document.locate(path, offset))
+        found = Diagnostic(file, *span, "error", fault.code, fault.message, fault.hint)
         self.diagnostics.append(found)
 
     def _read(self, token: re.Match[str], path: Key) -> str:

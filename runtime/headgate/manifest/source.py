@@ -72,7 +72,8 @@ class Document:
 
     `path` is posix and relative to the tree. `body` is plain JSON data that all holders share and none may change.
     `digest` is the SHA-256 of the file's bytes, in hexadecimal. `prompt` is the Markdown after the frontmatter, as it
-    is written, from line `prompt_line` on; None in other formats. Line ends are `\\n` throughout. `parts` are documents
+    is written, from line `prompt_line` on; None in other formats. Line ends are `\\n` throughout. Of a document that is
+    made of several files, places count on through all of them: `spot` says in which they are. `parts` are documents
     that stand in the body at the keys below which each is found; what is in them is placed there.
     """
 
@@ -85,6 +86,28 @@ class Document:
     parts: Mapping[Key, Document] = field(default_factory=dict, repr=False)
     _text: str = field(default="", repr=False, compare=False)
     _root: Node = field(default_factory=lambda: Node(0), repr=False, compare=False)
+    _parts: tuple[tuple[int, str], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self._text
+
+    @property
+    def root(self) -> Node:
+        """The place of the body."""
+        return self._root
+
+    def spot(self, span: Span) -> tuple[str, Span]:
+        """The file that a place of this document is in, and the place there."""
+        for first, path in reversed(self._parts):
+            if span.line >= first:
+                return path, Span(span.line - first + 1, span.column)
+        return self.path, span
+
+    def spot_of(self, offset: int) -> tuple[str, Span]:
+        """The same of a character offset into the text."""
+        return self.spot(place(self._text, offset))
 
     def home(self, path: Key) -> tuple[Document, Key]:
         """The document in which the key stands, itself unless it is in one of the parts, and its path there."""

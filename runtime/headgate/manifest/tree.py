@@ -76,6 +76,7 @@ class _Reader:
         self.diagnostics: list[Diagnostic] = []
         self.directories: list[Path] = []
         self.full = False
+        self._sound: dict[str, bool] = {}
 
     def report(self, path: str, message: str, hint: str = "") -> None:
         """Adds an HG1002 about a file as a whole."""
@@ -147,11 +148,17 @@ class _Reader:
 
     def _inside(self, path: str) -> bool:
         """Whether the path, its links followed, is inside the tree; if not, that is reported."""
-        real = os.path.realpath(self.root / path)
-        if real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep):
+        full, folder = self.root / path, path.rpartition("/")[0]
+        if folder not in self._sound:
+            self._sound[folder] = self._leads_inside(full.parent)
+        if (self._sound[folder] and not full.is_symlink()) or self._leads_inside(full):
             return True
         self.report(path, "the link leaves the tree", "copy the file into the tree")
         return False
+
+    def _leads_inside(self, full: Path) -> bool:
+        real = os.path.realpath(full)
+        return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
 
     def _read(self, path: str) -> None:
         if self.full or path in self.files or not self._readable(path):

@@ -16,7 +16,7 @@ import msgspec
 
 from headgate.core.errors import ProviderError
 from headgate.core.messages import ErrorInfo
-from headgate.core.ports import Model, ModelEvent, ModelRequest, Restarted, TurnDone
+from headgate.core.ports import Broken, Model, ModelEvent, ModelRequest, Restarted, TurnDone
 from headgate.providers.deadline import Deadline
 from headgate.providers.failures import AVAILABILITY, unavailable
 from headgate.providers.settings import Retry
@@ -135,7 +135,12 @@ class _Course:
 
     def asked(self, request: ModelRequest) -> ModelRequest:
         """The request as the candidate gets it."""
-        return replace(request, model=self.candidate.model, attempt=self._attempt)
+        name, heard = self.candidate.name, request.broken
+
+        def broken(told: Broken) -> None:
+            heard(msgspec.structs.replace(told, provider=name))
+
+        return replace(request, model=self.candidate.model, attempt=self._attempt, broken=broken)
 
     def close(self) -> None:
         """Stops the clock."""

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from headgate.core.errors import ProviderError
 from headgate.core.messages import Usage
-from headgate.core.ports import ModelEvent, ModelRequest, TextChunk, ThinkingChunk, TurnDone
+from headgate.core.ports import Broken, ModelEvent, ModelRequest, TextChunk, ThinkingChunk, TurnDone
 from headgate.core.scalars import Patience
 from headgate.providers.deadline import Silence
 from headgate.providers.failures import UNREADABLE, unavailable
@@ -76,6 +76,11 @@ class Reader(Protocol):
     @property
     def whole(self) -> bool:
         """Whether all that matters has come, so that a stream which breaks off now is none the worse."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What the provider has said of the tokens until now."""
         ...
 
     def take(self, data: bytes, /) -> Sequence[TextChunk | ThinkingChunk]:
@@ -176,7 +181,7 @@ class Remote(ABC):
         self._spec.require(request.model, self.default_model)
         body, reader = self._prepare(request)
         answer = await self._begin(body)
-        silence = Silence(self._spec.stall_timeout)
+        silence, over = Silence(self._spec.stall_timeout), False
         try:
             _require_stream(answer)
             events = Events()
@@ -184,11 +189,20 @@ class Remote(ABC):
                 for data in _complete(events, chunk):
                     for event in reader.take(data):
                         yield event
+            over = True
             await _drain(answer.content, self._line.lost)
         finally:
             silence.close()
+            if not over:
+                self._tell(request, reader.usage)
             answer.close()
         yield reader.result()
+
+    def _tell(self, request: ModelRequest, usage: Usage) -> None:
+        """Of a turn that is broken off, what the provider has said of it until now."""
+        if usage.total:
+            price = cost(request.model, usage, self._spec.prices, known=self._spec.listed)
+            request.broken(Broken(usage, request.model, price))
 
     async def _begin(self, body: bytes) -> Answer:
         """Sends the request and waits for the head of a successful answer."""

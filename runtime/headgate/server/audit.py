@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, get
 from litestar.datastructures import State
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from litestar.response.base import ASGIResponse
 
@@ -22,7 +22,8 @@ from headgate.server.wire import answer
 from headgate.stores.audit import AuditFilter, AuditRecord, Link
 from headgate.stores.chain import Verdict, verify
 
-SCOPES = ("admin:audit",)
+ALL, OWN_TEAM = "admin:audit", "audit:read"
+"""Who may read all records, and who those of their own team."""
 _LOOKS = 10
 """Pieces of the log that are looked through for one page."""
 
@@ -101,26 +102,35 @@ def read_link(text: str | None) -> Link | None:
     return Link(int(n), found)
 
 
-@get("/v1/audit", **native("audit", "The audit log", scopes=SCOPES, answers={200: AuditItems}))
+def _wanted(kind: Of = None, key: Of = None, run: Of = None, since: Since = None, until: Until = None) -> AuditFilter:
+    """Which records are asked for."""
+    return AuditFilter(kind=kind, key=key, run=run, since=moment(since, "from"), until=moment(until, "to"))
+
+
+@get(
+    "/v1/audit", **native("audit", "The audit log", scopes=(ALL, OWN_TEAM), answers={200: AuditItems}),
+    dependencies={"wanted": Provide(_wanted, sync_to_thread=False)},
+)  # fmt: skip
 async def list_audit(
-    edge: NamedDependency[Edge], paging: NamedDependency[Paging], kind: Of = None, key: Of = None, run: Of = None,
-    since: Since = None, until: Until = None,
-) -> ASGIResponse:  # fmt: skip
-    """Records, newest first: of one kind, key or run, from a time on, and until before another."""
+    request: ByKey, edge: NamedDependency[Edge], paging: NamedDependency[Paging], wanted: NamedDependency[AuditFilter]
+) -> ASGIResponse:
+    """Records, newest first: of one kind, key or run, from a time on, and until before another. With `audit:read` those
+    of the key's own team: what its keys did, and what was done in their runs."""
+    team = None if request.user.allows(ALL) else request.user.team
     before = int(paging.after[0]) if paging.after else None
-    wanted = AuditFilter(kind=kind, key=key, run=run, since=moment(since, "from"), until=moment(until, "to"))
     found: list[AuditRecord] = []
     for _ in range(_LOOKS):
         rest = msgspec.structs.replace(wanted, before=before, limit=paging.limit - len(found))
         page = await edge.host.ledger.audit(rest)
-        found, before = [*found, *page.records], page.following
+        found += [record for record in page.records if team is None or record.entry.team == team]
+        before = page.following
         if before is None or len(found) == paging.limit:
             break
     following = write_cursor((before, "")) if before is not None else None
     return answer(AuditItems(list(map(audit_view, found)), following))
 
 
-@get("/v1/audit/verify", **native("audit", "Check the audit log", scopes=SCOPES, answers={200: Verified}))
+@get("/v1/audit/verify", **native("audit", "Check the audit log", scopes=(ALL,), answers={200: Verified}))
 async def verify_audit(
     edge: NamedDependency[Edge],
     head: Annotated[str | None, QueryParameter(description="A head that the log had earlier, NUMBER:HASH.")] = None,

@@ -120,6 +120,13 @@ class Decide(Body):
     edited_args: Input | None = None
 
 
+class Linking(Body):
+    """Body of `POST /v1/approvals/{id}/links`: `for` is the key whose answer it will be, `expires_in` in seconds."""
+
+    approver: Annotated[Identity | None, Field(alias="for")] = None
+    expires_in: Annotated[int, Field(ge=1)] | None = None
+
+
 class Failure(Body):
     """Why a front end has no result; `retryable`, if it may have one when it is asked again."""
 

@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
+from headgate.engine.witness import revoked
 from headgate.server.access import session_of
 from headgate.server.edge import Edge
 from headgate.server.native import native
@@ -101,4 +102,5 @@ async def revoke_grants(
 ) -> ASGIResponse:  # fmt: skip
     """Later calls are asked about again."""
     await session_of(edge, request.user, session_id)
-    return answer(Revoked(await edge.host.ledger.revoke_grants(session_id, tool)))
+    told = (revoked(session_id, tool, request.user, time.time()),)
+    return answer(Revoked(await edge.host.ledger.revoke_grants(session_id, tool, told)))

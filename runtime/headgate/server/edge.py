@@ -10,6 +10,7 @@ from headgate.engine.amend import Amender
 from headgate.engine.host import Host
 from headgate.engine.reload import Reloader
 from headgate.engine.status import Status
+from headgate.server.link_tokens import Guesses
 from headgate.server.seal import Seal
 from headgate.server.tokens import Tokens
 
@@ -25,6 +26,7 @@ class Edge:
     seal: Seal
     keepalive: float = 15.0
     """Seconds of wall time between keepalive frames of a stream."""
+    guesses: Guesses = field(default_factory=Guesses)
     started: float = field(default_factory=time.time)
 
     @property

@@ -31,9 +31,10 @@ class PoliciesView(msgspec.Struct):
     decisions: list[dict[str, Any]]
 
 
-@get("/v1/policies", **native("policies", "What interceptors decided", scopes=READERS, answers={200: PoliciesView}))
+@get("/v1/policies", **native("policies", "What policies decided", scopes=READERS, answers={200: PoliciesView}))
 async def policies(edge: NamedDependency[Edge]) -> ASGIResponse:
-    """The interceptors of the live revision in their order, and how often each decided what since the process began."""
+    """The interceptors of the live revision in their order, and how often each of them, and each approval policy,
+    decided what since the process began."""
     tables = edge.snapshot.gateway.interceptors
     declared = [
         {"name": name, "kind": each.get("kind"), "mode": each.get("mode", "enforce")} for name, each in tables.items()

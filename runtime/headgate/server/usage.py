@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any, Literal
 
+import msgspec
 from litestar import Request, get
 from litestar.datastructures import State
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from litestar.response.base import ASGIResponse
 
@@ -16,6 +17,8 @@ from headgate.core.errors import Forbidden
 from headgate.server.audit import Since, Until
 from headgate.server.edge import Edge
 from headgate.server.native import native
+from headgate.server.pages import Paging
+from headgate.server.runs import Of
 from headgate.server.times import moment
 from headgate.server.usage_views import UsageReport, as_csv, usage_report
 from headgate.server.wire import answer
@@ -26,28 +29,44 @@ DAYS = 30
 """Days that are reported when no time is asked for."""
 
 ByKey = Request[Principal, Any, State]
-By = Literal["agent", "key", "team", "model", "day"]
+By = Literal["agent", "key", "team", "provider", "model", "session", "run", "day"]
 
 
-@get("/v1/usage", **native("usage", "Tokens and cost", scopes=(OWN, ALL), answers={200: UsageReport}))
+def _which(
+    key: Annotated[str | None, QueryParameter(description="Only of this key; of others with `admin:usage`.")] = None,
+    team: Of = None, agent: Of = None, provider: Of = None, model: Of = None, session: Of = None, run: Of = None,
+) -> dict[str, str | None]:  # fmt: skip
+    """Whose turns are asked for."""
+    return {
+        "key": key, "team": team, "agent": agent, "provider": provider, "model": model, "session": session, "run": run,
+    }  # fmt: skip
+
+
+def _span(since: Since = None, until: Until = None) -> tuple[float, float]:
+    """From when until before when."""
+    end, start = moment(until, "to") or time.time(), moment(since, "from")
+    return (end - DAYS * 86400 if start is None else start, end)
+
+
+@get(
+    "/v1/usage", **native("usage", "Tokens and cost", scopes=(OWN, ALL), answers={200: UsageReport}),
+    dependencies={"which": Provide(_which, sync_to_thread=False), "span": Provide(_span, sync_to_thread=False)},
+)  # fmt: skip
 async def usage(
-    request: ByKey, edge: NamedDependency[Edge],
+    request: ByKey, edge: NamedDependency[Edge], paging: NamedDependency[Paging],
+    which: NamedDependency[dict[str, str | None]], span: NamedDependency[tuple[float, float]],
     group_by: Annotated[By | None, QueryParameter(description="What each sum is of.")] = None,
-    key: Annotated[str | None, QueryParameter(description="Only of this key; with `admin:usage`.")] = None,
-    since: Since = None, until: Until = None,
     form: Annotated[Literal["json", "csv"], QueryParameter(name="format")] = "json",
 ) -> ASGIResponse:  # fmt: skip
-    """The sums of the key's own turns, or with `admin:usage` of all; of the last thirty days unless times are given."""
-    end = moment(until, "to") or time.time()
-    start = moment(since, "from")
-    wanted = UsageFilter(
-        since=end - DAYS * 86400 if start is None else start, until=end, key=_whose(request.user, key), group=group_by
-    )
+    """The sums of the key's own turns, or with `admin:usage` of all; of the last thirty days unless times are given.
+    The items come in pages, the total is of all, and a CSV is whole."""
+    rest = which | {"key": _whose(request.user, which["key"])}
+    wanted = UsageFilter(since=span[0], until=span[1], group=group_by, **rest)
     report = usage_report(wanted, await edge.host.ledger.usage(wanted))
     if form == "csv":
         headers = {"content-disposition": 'attachment; filename="usage.csv"'}
         return ASGIResponse(body=as_csv(report).encode(), media_type="text/csv", headers=headers)
-    return answer(report)
+    return answer(msgspec.structs.replace(report, **paging.slice(report.items, lambda _place, item: item)))
 
 
 def _whose(principal: Principal, key: str | None) -> str | None:

@@ -12,7 +12,7 @@ from headgate.core.messages import Usage
 from headgate.stores.usage import UsageFilter, UsageSum
 
 _TOKENS = ("input", "output", "cache_write", "cache_write_1h", "cache_read", "reasoning")
-COLUMNS = ("name", "turns", "unpriced_turns", *_TOKENS, "total", "cost_usd")
+COLUMNS = ("name", "turns", "broken_turns", "unpriced_turns", *_TOKENS, "total", "cost_usd")
 """The columns of the CSV."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -30,10 +30,12 @@ class Tokens(msgspec.Struct):
 
 
 class UsageItem(msgspec.Struct):
-    """What the turns of one group used. `cost_usd` leaves out `unpriced_turns`, whose models have no known price."""
+    """What the turns of one group used, with the `broken_turns` that were broken off. `cost_usd` leaves out
+    `unpriced_turns`, whose models have no known price."""
 
     name: str
     turns: int
+    broken_turns: int
     unpriced_turns: int
     tokens: Tokens
     cost_usd: float
@@ -47,12 +49,14 @@ class UsageReport(msgspec.Struct, kw_only=True):
     group_by: str | None
     items: list[UsageItem]
     total: UsageItem
+    next: str | None = None
 
 
 def usage_report(wanted: UsageFilter, sums: Sequence[UsageSum]) -> UsageReport:
     """The report on what was added up."""
     total = UsageItem(
-        "total", sum(each.turns for each in sums), sum(each.unpriced for each in sums),
+        "total", sum(each.turns for each in sums), sum(each.broken for each in sums),
+        sum(each.unpriced for each in sums),
         _tokens(sum((each.usage for each in sums), Usage())), _usd(sum(each.cost for each in sums)),
     )  # fmt: skip
     items = [_item(each) for each in sums] if wanted.group else []
@@ -67,12 +71,12 @@ def as_csv(report: UsageReport) -> str:
     for each in (*report.items, report.total):
         name = f"'{each.name}" if each.name.startswith(_FORMULA) else each.name
         tokens = [getattr(each.tokens, column) for column in (*_TOKENS, "total")]
-        writer.writerow([name, each.turns, each.unpriced_turns, *tokens, f"{each.cost_usd:.6f}"])
+        writer.writerow([name, each.turns, each.broken_turns, each.unpriced_turns, *tokens, f"{each.cost_usd:.6f}"])
     return out.getvalue()
 
 
 def _item(each: UsageSum) -> UsageItem:
-    return UsageItem(each.name, each.turns, each.unpriced, _tokens(each.usage), _usd(each.cost))
+    return UsageItem(each.name, each.turns, each.broken, each.unpriced, _tokens(each.usage), _usd(each.cost))
 
 
 def _tokens(usage: Usage) -> Tokens:

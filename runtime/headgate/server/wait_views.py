@@ -12,13 +12,14 @@ from headgate.stores.waits import Grant, WaitRecord
 
 
 class VoteView(msgspec.Struct):
-    """What one key said, and when."""
+    """What one key said, and when; `via` is the answer link by which it came."""
 
     by: str
     decision: str
     reason: str
     edited_args: dict[str, Any] | None
     at: float
+    via: str
 
 
 class WaitView(msgspec.Struct, kw_only=True):
@@ -83,7 +84,7 @@ def wait_view(wait: WaitRecord) -> WaitView:
     return WaitView(
         **{name: getattr(wait, name) for name in same}, run=wait.run_id, session=wait.session_id,
         requested_by=wait.principal, approvers=list(wait.approvers), shown=list(wait.shown),
-        votes=[VoteView(each.by, each.decision, each.reason, each.edited_args, each.at) for each in wait.votes],
+        votes=[VoteView(v.by, v.decision, v.reason, v.edited_args, v.at, v.via) for v in wait.votes],
         result=result_view(wait.result) if wait.result else None,
     )  # fmt: skip
 

@@ -74,10 +74,11 @@ async def _listed(edge: Edge, principal: Principal, paging: Paging, wanted: Wait
 )
 async def get_approval(approval_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
     """The question, what people are shown of it, and what was said to it."""
-    return answer(wait_view(await _approval(edge, request.user, approval_id)))
+    return answer(wait_view(await approval_of(edge, request.user, approval_id)))
 
 
-async def _approval(edge: Edge, principal: Principal, approval_id: str) -> WaitRecord:
+async def approval_of(edge: Edge, principal: Principal, approval_id: str) -> WaitRecord:
+    """The approval, if the principal may see it; raises `NotFound`."""
     wait = await wait_of(edge, principal, approval_id, noun="approval")
     if wait.kind != "approval":
         raise NotFound(f"there is no approval {approval_id!r}", code="approval_not_found")
@@ -94,7 +95,7 @@ async def decide(approval_id: FromPath[str], request: ByKey, edge: NamedDependen
     """The first answer counts: the second is 409 `already_resolved`, one that comes too late 410 `expired`. Where the
     policy has a quorum, the question stays pending until as many keys approve; one that denies is enough."""
     body, principal = await read(request, Decide), request.user
-    wait = await _approval(edge, principal, approval_id)
+    wait = await approval_of(edge, principal, approval_id)
     require_answerer(principal, wait)
     if body.remember and (body.decision == "deny" or not wait.may_remember or wait.session_id is None):
         said = 'only an approval in a session, by a policy with remember = "session", can be remembered'

@@ -195,8 +195,9 @@ class WaitLedger(Protocol):
         """What is remembered for the session."""
         ...
 
-    async def revoke_grants(self, session_id: str, tool: str | None = None, /) -> int:
-        """Forgets what is remembered for the session, of one tool or of all; how many there were."""
+    async def revoke_grants(self, session_id: str, tool: str | None = None, audit: Sequence[AuditEntry] = (), /) -> int:
+        """Forgets what is remembered for the session, of one tool or of all; how many there were. `audit` is kept with
+        it."""
         ...
 
 
@@ -232,8 +233,11 @@ class AccountsLedger(Protocol):
         missing."""
         ...
 
-    async def spent(self, scope: Scope, since: float, until: float, slot: int, /) -> tuple[Spent, ...]:
-        """What each key, team or session used between these times, to the minute, in each slot of so many minutes."""
+    async def spent(
+        self, scope: Scope, since: float, until: float, slot: int, other: str | None = None, /
+    ) -> tuple[Spent, ...]:
+        """What each key, team or session used between these times, to the minute, in each slot of so many minutes; in
+        all processes, or in those `other` than this one."""
         ...
 
 

@@ -8,14 +8,15 @@ import msgspec
 
 from headgate.core.messages import Usage
 
-Group = Literal["agent", "key", "team", "model", "day"]
+Group = Literal["agent", "key", "team", "provider", "model", "session", "run", "day"]
 Scope = Literal["key", "team", "session"]
 MINUTE = 60
 
 
 class TurnUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What one model turn used: the `n`th of the run under its fence, within which step, who made it, and its cost in
-    US dollars, None when the model has no known price. Whose it was is known from its run."""
+    US dollars, None when the model has no known price. One that was `broken` off counts, too, as far as the provider
+    said what it used. `owner` is the process that had it made. Whose it was is known from its run."""
 
     n: int
     step: int
@@ -24,27 +25,37 @@ class TurnUsage(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     usage: Usage
     cost: float | None
+    broken: bool = False
+    owner: str = ""
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which turns are added up: those from `since` until before `until`, in epoch seconds, to the minute; of one key,
-    or of all. `group` says what each sum is of; None: all of them are one."""
+    agent and so on, or of all. `group` says what each sum is of; None: all of them are one."""
 
     since: float
     until: float
     key: str | None = None
+    team: str | None = None
+    agent: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    session: str | None = None
+    run: str | None = None
     group: Group | None = None
 
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
     """What the turns of one group used: `cost` is in US dollars, and does not count `unpriced` turns, whose model has
-    no known price. `name` is empty where there is no group; a day is `2026-11-30`, in UTC."""
+    no known price; `broken` of the turns were broken off. `name` is empty where there is no group, and for the runs
+    that are of no session; a day is `2026-11-30`, in UTC."""
 
     name: str
     turns: int
     usage: Usage
     cost: float
     unpriced: int
+    broken: int = 0
 
 
 class Spent(msgspec.Struct, frozen=True):

@@ -22,13 +22,14 @@ def new_wait_id() -> str:
 
 
 class Vote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one person said: `by` is a key, `at` in epoch seconds."""
+    """What one person said: `by` is a key, `at` in epoch seconds, `via` the answer link by which it came."""
 
     by: str
     decision: Decision
     at: float
     reason: str = ""
     edited_args: dict[str, Any] | None = None
+    via: str = ""
 
 
 class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):

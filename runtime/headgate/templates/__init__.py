@@ -21,7 +21,10 @@ SUMMARIES = {
 _NAMED = 'name = "template"'
 _SETTINGS: dict[str, Any] = {
     "yaml.schemas": {"./schemas/tool.schema.json": ["tools/*.yaml", "tools/*.yml"]},
-    "evenBetterToml.schema.associations": {"^.*gateway\\.toml$": "./schemas/gateway.schema.json"},
+    "evenBetterToml.schema.associations": {
+        "^.*gateway\\.toml$": "./schemas/gateway.schema.json",
+        "^.*gateway\\.d/.*\\.toml$": "./schemas/layer.schema.json",
+    },
 }
 _EXTENSIONS = {"recommendations": ["redhat.vscode-yaml", "tamasfe.even-better-toml"]}
 

@@ -28,11 +28,12 @@ class Listener:
     output: list[tuple[str, str]] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    notes: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
 
     def turn(self, **keys: Any) -> RunContext:
         """The context of a model turn."""
         session = SessionInfo("sess_1", team="ops", key="local")
-        return replace(RunContext("run_1", 1, "assistant", session, decide=self._decide), **keys)
+        return replace(RunContext("run_1", 1, "assistant", session, decide=self._decide, note=self._note), **keys)
 
     def call(self, tool: ToolDefinition | None = LOOKUP, timeout: float = 10.0, **keys: Any) -> ToolContext:
         """The context of a call that may take `timeout` seconds from now; `keys` are those of the turn's."""
@@ -43,6 +44,9 @@ class Listener:
             output=lambda stream, text, /: self.output.append((stream, text)), idempotency_key="run_1:2",
             within=within, tool=tool, mark=self.marks.__setitem__, clock=clock,
         )  # fmt: skip
+
+    def _note(self, kind: str, policy: str, outcome: str, details: dict[str, Any], /) -> None:
+        self.notes.append((kind, policy, outcome, details))
 
     def _decide(self, policy: str, action: Action, code: str, _message: str, /, *, mode: Mode) -> None:
         self.decisions.append((policy, action, code, mode))

@@ -60,6 +60,9 @@ async def usage_is_grouped(opener: Opener) -> None:
         same(await _sums(ledger, group="model"), [("m1", 2, 0.5), ("m2", 1, 0.25)])
         days = [("1970-01-01", 1, 0.25), ("1970-01-02", 1, 0.25), ("1970-01-04", 1, 0.25)]
         same(await _sums(ledger, group="day"), days)
+        same(await _sums(ledger, group="provider", model="m2"), [("claude", 1, 0.25)])
+        same(await _sums(ledger, group="session", agent="other"), [("", 1, 0.25)])
+        same(await _sums(ledger, provider="another"), [("", 0, 0.0)])
         same(await _sums(ledger, since=_DAY, until=3 * _DAY), [("", 1, 0.25)])
         same(await _sums(ledger, since=9 * _DAY), [("", 0, 0.0)])
 
@@ -77,6 +80,16 @@ async def spending_is_in_slots(opener: Opener) -> None:
         same(found, [Spent(session.id, 0, 0.5, 30), Spent(session.id, 1, 0.25, 15)])
 
 
+async def other_processes_are_told_apart(opener: Opener) -> None:
+    """What this process used can be left out, and turns that were broken off are counted as such."""
+    async with opener() as ledger:
+        await _run(ledger, a_turn(1, owner="one", broken=True), a_turn(2, owner="two"), a_turn(3, owner="two"))
+        same(await ledger.spent("key", 0.0, 3600.0, 60, "two"), (Spent("local", 0, 0.25, 15),))
+        same(await ledger.spent("key", 0.0, 3600.0, 60, "three"), (Spent("local", 0, 0.75, 45),))
+        (total,) = await ledger.usage(UsageFilter(since=0.0, until=_DAY))
+        same((total.turns, total.broken), (3, 1))
+
+
 async def usage_outlives_runs(opener: Opener) -> None:
     """A run that is swept leaves its usage; that goes by a cutoff of its own."""
     async with opener() as ledger:
@@ -91,6 +104,7 @@ USAGE: tuple[Contract, ...] = (
     usage_is_kept_with_steps,
     usage_is_grouped,
     spending_is_in_slots,
+    other_processes_are_told_apart,
     usage_outlives_runs,
 )
 """The contracts of this module."""

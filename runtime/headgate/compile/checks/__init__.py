@@ -22,6 +22,7 @@ from headgate.compile.checks.objects import check_files, check_kinds, check_own_
 from headgate.compile.checks.prices import check_prices
 from headgate.compile.checks.servers import check_agent_servers, check_policy, check_prefixes, check_renamed
 from headgate.compile.checks.switches import check_switches
+from headgate.compile.checks.teams import check_team_keys
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
 from headgate.compile.draft import Draft
 from headgate.manifest.diagnostics import Diagnostic
@@ -46,6 +47,7 @@ CHECKS: tuple[Rule, ...] = (
     check_keys,
     check_key_names,
     check_switches,
+    check_team_keys,
     check_egress,
     check_store,
     check_retention,

@@ -67,7 +67,10 @@ def _loosened(agent: AgentSource, name: str, profile: Profile) -> Located:
         own, stricter = getattr(agent.spec, field), getattr(profile, field)
         if stricter is not None and own is not None and stricter > own and (field,) not in agent.site.silent:
             body = agent.site.body
-            said = f"{body[field]} of the agent" if field in body else f"{_default(field)}, the default of agents"
+            at = agent.site.place((field,))
+            said = (
+                f"{body[field]} of the agent ({at})" if field in body else f"{_default(field)}, the default of agents"
+            )
             message = f"profile {name!r} raises {field} above {said}"
             yield from agent.site.diagnose(
                 Finding(("profiles", name, field), "HG1401", message, "a profile may only tighten")
@@ -86,8 +89,15 @@ def check_limits(draft: Draft) -> Located:
     turns = draft.gateway.limits.turns
     for agent in draft.agents.values():
         if agent.spec and agent.spec.max_turns > turns and "max_turns" in agent.spec.model_fields_set:
-            message = f"max_turns is {agent.spec.max_turns}, but turns in [limits] of gateway.toml is {turns}"
+            message = f"max_turns is {agent.spec.max_turns}, but limits.turns ({_place(draft)}) is {turns}"
             yield from agent.site.diagnose(Finding(("max_turns",), "HG1401", message, "an agent may only be stricter"))
+
+
+def _place(draft: Draft) -> str:
+    """Where the limit of turns is stated."""
+    site, key = draft.gateway_site, ("limits", "turns")
+    stated = site is not None and isinstance(site.body.get("limits"), dict) and "turns" in site.body["limits"]
+    return site.place(key) if site is not None and stated else "the default of gateway.toml"
 
 
 def check_prompts(draft: Draft) -> Located:

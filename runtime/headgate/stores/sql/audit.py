@@ -1,7 +1,8 @@
 """The audit log in SQL.
 
-A record is chained inside the transaction of what it tells, by one statement that finds the newest one and hashes.
-Where several transactions write at once, each first reserves the anchor's row, as the last thing that it reserves.
+A record is chained inside the transaction of what it tells. A connection that is the only one to write remembers the
+newest record, and hashes by itself. Elsewhere one statement finds the newest and hashes; where several transactions
+write at once, each first reserves the anchor's row, as the last thing that it reserves.
 """
 
 from __future__ import annotations
@@ -15,19 +16,24 @@ import msgspec
 from headgate.stores.audit import AuditEntry, AuditFilter, AuditPage, AuditRecord, Ends, Link
 from headgate.stores.sql.database import Database, Dialect, Row, Statement
 from headgate.stores.sql.rows import Params, bind, reader
-from headgate.stores.sql.statements import select
 
 _FOUND_BY = ("at", "kind", "key", "run")
-_COLUMNS = ("n", "prev", "hash", "entry", *_FOUND_BY)
+_COLUMNS = ("n", "hash", "entry", *_FOUND_BY)
 _LOCK = "SELECT n FROM audit_anchor WHERE id = 1 {lock}"
 # VALUES with subqueries, and no SELECT from the table itself, which SQLite would copy before it inserts.
 _N = "coalesce((SELECT max(n) FROM audit), 0) + 1"
 _PREV = "coalesce((SELECT hash FROM audit WHERE n = (SELECT max(n) FROM audit)), '')"
 _CHAINED = f"{_PREV} || CAST(:entry AS TEXT)"
 _INSERT = f"INSERT INTO audit ({', '.join(_COLUMNS)})"
+_CHAINED_INSERT = f"{_INSERT} VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 _IF_EXPIRED = "WHERE EXISTS (SELECT 1 FROM waits WHERE id = :wait_id AND state = 'expired' AND resolved_at = :at)"
 
-_SELECT = select("audit", _COLUMNS)
+# The hash that a record was chained to is that of the one before it, or of the anchor.
+_BEFORE = """
+coalesce((SELECT hash FROM audit AS before WHERE before.n = audit.n - 1),
+         (SELECT hash FROM audit_anchor WHERE audit_anchor.n = audit.n - 1), '')
+"""
+_SELECT = f"SELECT {', '.join(_COLUMNS)}, {_BEFORE} FROM audit"
 _CHAIN = f"{_SELECT} WHERE n > :after ORDER BY n LIMIT :limit"
 _ANCHOR = "SELECT n, hash FROM audit_anchor WHERE id = 1"
 _HEAD = "SELECT n, hash FROM audit WHERE n = (SELECT max(n) FROM audit)"
@@ -49,7 +55,10 @@ _entry = reader(msgspec.json.Decoder(AuditEntry).decode)
 
 def recording(dialect: Dialect, entries: Sequence[AuditEntry]) -> list[Statement]:
     """What ends a transaction that the audit log tells of."""
-    return _appending(dialect, _append(dialect.digest), tuple(map(_row, entries)))
+    rows = tuple(map(_row, entries))
+    if dialect.chains:
+        return [Statement(_CHAINED_INSERT, rows, chained=True)] if rows else []
+    return _appending(dialect, _append(dialect.digest), rows)
 
 
 def recording_expiry(dialect: Dialect, entries: Mapping[str, AuditEntry]) -> list[Statement]:
@@ -76,7 +85,7 @@ def _append_expired(digest: str) -> str:
 
 
 def _values(digest: str) -> str:
-    return f"{_N}, {_PREV}, {digest % _CHAINED}, :entry, {', '.join(f':{name}' for name in _FOUND_BY)}"
+    return f"{_N}, {digest % _CHAINED}, :entry, {', '.join(f':{name}' for name in _FOUND_BY)}"
 
 
 def _row(entry: AuditEntry) -> Params:
@@ -84,8 +93,8 @@ def _row(entry: AuditEntry) -> Params:
 
 
 def audit_record(row: Row) -> AuditRecord:
-    """A record from the columns, in the order of `_COLUMNS`."""
-    n, prev, hashed, text, *found_by = row
+    """A record from its columns and the hash before it."""
+    n, hashed, text, *found_by, prev = row
     entry = _entry(text)
     whole = found_by == [entry.at, entry.kind, entry.key, entry.run]
     return AuditRecord(n=n, entry=entry, text=text, prev=prev, hash=hashed, whole=whole)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from headgate.core.errors import StoreError
+from headgate.stores.sql.connection import Connection
 from headgate.stores.sql.database import Guard, Row, Statement
 from headgate.stores.sql.faults import FAULTS, as_store_error
 
@@ -30,7 +31,7 @@ class Job:
     error: StoreError | None = None
 
 
-def run(db: sqlite3.Connection, jobs: Iterable[Job]) -> None:
+def run(db: Connection, jobs: Iterable[Job]) -> None:
     """Runs the jobs, the writing ones first in one transaction; fills in the result or the error of each.
 
     A query may then see what was asked after it. It never sees what is not committed, nor fails with a write.
@@ -47,7 +48,7 @@ def run(db: sqlite3.Connection, jobs: Iterable[Job]) -> None:
         _query(db, job)
 
 
-def _query(db: sqlite3.Connection, job: Job) -> None:
+def _query(db: Connection, job: Job) -> None:
     try:
         if job.kind == "read":
             job.result = _rows(db, job.statements[0])
@@ -60,7 +61,7 @@ def _query(db: sqlite3.Connection, job: Job) -> None:
         job.error = as_store_error(error)
 
 
-def _write(db: sqlite3.Connection, job: Job) -> None:
+def _write(db: Connection, job: Job) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
         job.result = _apply(db, job)
@@ -70,7 +71,7 @@ def _write(db: sqlite3.Connection, job: Job) -> None:
         job.error = as_store_error(error)
 
 
-def _write_together(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+def _write_together(db: Connection, jobs: Sequence[Job]) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
@@ -90,17 +91,18 @@ def _write_together(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
             _write(db, job)
 
 
-def _write_inside(db: sqlite3.Connection, job: Job) -> None:
+def _write_inside(db: Connection, job: Job) -> None:
     db.execute("SAVEPOINT job")
     try:
         job.result = _apply(db, job)
     except (StoreError, *FAULTS) as error:
         job.error = as_store_error(error)
         db.execute("ROLLBACK TO job")
+        db.head = None
     db.execute("RELEASE job")
 
 
-def _apply(db: sqlite3.Connection, job: Job) -> tuple[int, ...] | list[Row]:
+def _apply(db: Connection, job: Job) -> tuple[int, ...] | list[Row]:
     if job.kind == "write":
         return tuple(_execute(db, statement) for statement in job.statements)
     *before, last = job.statements
@@ -111,8 +113,10 @@ def _apply(db: sqlite3.Connection, job: Job) -> tuple[int, ...] | list[Row]:
     return rows
 
 
-def _execute(db: sqlite3.Connection, statement: Statement) -> int:
-    if len(statement.rows) == 1:
+def _execute(db: Connection, statement: Statement) -> int:
+    if statement.chained:
+        changed = db.chain(statement.sql, statement.rows)
+    elif len(statement.rows) == 1:
         changed = db.execute(statement.sql, statement.rows[0]).rowcount
     else:
         changed = db.executemany(statement.sql, statement.rows).rowcount
@@ -120,7 +124,7 @@ def _execute(db: sqlite3.Connection, statement: Statement) -> int:
     return changed
 
 
-def _rows(db: sqlite3.Connection, statement: Statement) -> list[Row]:
+def _rows(db: Connection, statement: Statement) -> list[Row]:
     return db.execute(statement.sql, statement.rows[0]).fetchall()
 
 
@@ -129,7 +133,8 @@ def _check(guard: Guard | None, changed: int) -> None:
         raise StoreError(guard.message, code=guard.code)
 
 
-def _abort(db: sqlite3.Connection) -> None:
+def _abort(db: Connection) -> None:
+    db.head = None
     if db.in_transaction:
         with suppress(sqlite3.Error):
             db.execute("ROLLBACK")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from headgate.core.errors import StoreError
+from headgate.stores.audit import hash_of
 from headgate.stores.sql.schema import prepare
 
 _PRAGMAS = (
@@ -19,7 +22,34 @@ _PRAGMAS = (
 )
 
 
-def connect(path: Path | None) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection that knows where the chain of the audit log ends: `head` is the newest number and hash, None when
+    that has to be looked up, as after everything that was rolled back."""
+
+    head: tuple[int, str] | None = None
+
+    def chain(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Runs the statement for each row, behind the head; raises `sqlite3.Error`."""
+        added = 0
+        for row in rows:
+            try:
+                self._add(sql, row, self.head or self._newest())
+            except sqlite3.IntegrityError:  # somebody else has added to the log: the number is taken
+                self._add(sql, row, self._newest())
+            added += 1
+        return added
+
+    def _add(self, sql: str, row: Mapping[str, Any], head: tuple[int, str]) -> None:
+        n, hashed = head[0] + 1, hash_of(head[1], row["entry"])
+        self.execute(sql, {**row, "n": n, "hash": hashed})
+        self.head = (n, hashed)
+
+    def _newest(self) -> tuple[int, str]:
+        found = self.execute("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1").fetchone()
+        return (found[0], found[1]) if found else (0, "")
+
+
+def connect(path: Path | None) -> Connection:
     """A connection to the file, made with its directories if it is missing and private to the user; None is memory.
 
     Transactions are the caller's to begin. Raises `StoreError` and `sqlite3.Error`.
@@ -30,7 +60,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         except OSError as error:
             reason = f"The ledger cannot open {error.filename}: {error.strerror}."
             raise StoreError(reason, code="store_readonly") from error
-    return sqlite3.connect(path or ":memory:", isolation_level=None, cached_statements=256)
+    return sqlite3.connect(path or ":memory:", isolation_level=None, cached_statements=256, factory=Connection)
 
 
 def configure(db: sqlite3.Connection) -> None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 Row = tuple[Any, ...]
 
 
@@ -18,6 +20,7 @@ class Dialect:
     `now` is the database's own clock, in epoch seconds; `digest` is the SHA-256 of a text, `%s`, in hexadecimal. The
     others end a SELECT: `share` keeps its rows as they are until the transaction ends, `lock` reserves them as well,
     `skip` passes over those that somebody else has reserved. They are empty where one transaction writes at a time.
+    `chains` says that the connection itself finds the place of what is chained.
     """
 
     now: str
@@ -25,6 +28,7 @@ class Dialect:
     share: str = ""
     lock: str = ""
     skip: str = ""
+    chains: bool = False
 
     def spell(self, sql: str) -> str:
         """The statement as the database takes it."""
@@ -46,16 +50,17 @@ class Guard:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """One SQL statement with `:name` parameters, run once for each mapping of `rows`.
 
-    A guarded statement has exactly one mapping, and so has one whose rows are wanted.
+    A guarded statement has exactly one mapping, and so has one whose rows are wanted. One that is `chained` adds to the
+    audit log, and its mappings lack the place in the chain, `n` and `hash`.
     """
 
     sql: str
     rows: tuple[Mapping[str, Any], ...] = ({},)
     guard: Guard | None = None
+    chained: bool = False
 
 
 class Database(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
@@ -14,14 +13,14 @@ from typing import Any
 from headgate.core.errors import StoreError
 from headgate.stores.sql import batch
 from headgate.stores.sql.batch import Job, Kind
-from headgate.stores.sql.connection import configure, connect
+from headgate.stores.sql.connection import Connection, configure, connect
 from headgate.stores.sql.copying import copy, length, new_file
 from headgate.stores.sql.database import Dialect, Row, Statement
 from headgate.stores.sql.faults import FAULTS, as_store_error
 
 _TOGETHER = 256
 """Jobs in one transaction at most, so that the first of a flood does not wait for the last."""
-_DIALECT = Dialect(now="((julianday('now') - 2440587.5) * 86400.0)", digest="sha256(%s)")
+_DIALECT = Dialect(now="((julianday('now') - 2440587.5) * 86400.0)", digest="sha256(%s)", chains=True)
 
 
 @asynccontextmanager
@@ -128,7 +127,7 @@ class Sqlite:
             # Whatever ended the thread, nobody waits for it in vain.
             self._tell(self._end)
 
-    def _work(self, db: sqlite3.Connection) -> None:
+    def _work(self, db: Connection) -> None:
         while jobs := self._take():
             try:
                 batch.run(db, jobs)

@@ -242,7 +242,6 @@ audit = Table(
     metadata,
     # SQLite's own row number must be an INTEGER; a log of years does not fit PostgreSQL's.
     Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("prev", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("entry", Text, nullable=False),
     # What the entry says too: only to find it by.
@@ -285,6 +284,8 @@ usage = Table(
     Column("reasoning", Integer, nullable=False),
     # NULL for a turn of a model without a known price.
     Column("cost", Double),
-    PrimaryKeyConstraint("minute", "run_id", "fence", "n"),
+    Column("broken", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )

@@ -6,6 +6,8 @@ first has done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headgate.core.errors import StoreError
 from headgate.stores.audit import AuditEntry
 from headgate.stores.sql.audit import recording, recording_expiry
@@ -145,11 +147,11 @@ class SqlWaits:
         """See `WaitLedger.grants`."""
         return tuple(map(grant_record, await self._database.read(_GRANTS, session_id=bind(session_id))))
 
-    async def revoke_grants(self, session_id: str, tool: str | None = None, /) -> int:
+    async def revoke_grants(self, session_id: str, tool: str | None = None, audit: Sequence[AuditEntry] = (), /) -> int:
         """See `WaitLedger.revoke_grants`."""
         row = {"session_id": bind(session_id)}
         revoke = Statement(_REVOKE, (row,)) if tool is None else Statement(_REVOKE_TOOL, (row | {"tool": bind(tool)},))
-        (revoked,) = await self._database.write(revoke)
+        revoked, *_ = await self._database.write(revoke, *recording(self._database.dialect, audit))
         return revoked
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from headgate.core.scalars import Size
+from headgate.core.scalars import SomeSize
 from headgate.expressions.body import TemplateBody, TemplateScalar
 from headgate.tools.common import ToolSpec
 from headgate.tools.trials import Data, ToolTest
@@ -53,7 +53,7 @@ class CommandSpec(ToolSpec):
     parse: Literal["json", "text"] = "text"
     """How standard output is read."""
     # With the note about what was dropped it fits into the default of [limits] tool_output, or that would cut the note.
-    max_output: Annotated[Size, Field(ge=1)] = 255 << 10
+    max_output: SomeSize = 255 << 10
     """How much is kept of standard output, and how much of each output is streamed; what is over is dropped."""
     ok_exit: Annotated[tuple[ExitStatus, ...], Field(min_length=1)] = (0,)
     """The exit statuses that are no failure."""

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from headgate.core.kind import Spec
 from headgate.core.ports import Annotations
-from headgate.core.scalars import Duration, Secret, Size
+from headgate.core.scalars import Duration, Secret, SomeSize
 from headgate.expressions.body import TemplateBody, TemplateList, TemplateScalar
 from headgate.expressions.shape import ShapeText
 from headgate.expressions.template import TemplateText
@@ -200,7 +200,7 @@ class HttpSpec(ToolSpec):
     """Further attempts, for idempotent tools alone."""
     paginate: Paginate | None = None
     """How a list that comes in pages is put together."""
-    max_bytes: Annotated[Size, Field(ge=1)] = 1 << 20
+    max_bytes: SomeSize = 1 << 20
     """How large the answer may be, decompressed, all pages together."""
     tests: tuple[HttpTest, ...] = ()
     """Inline tests, which `headgate test` runs."""

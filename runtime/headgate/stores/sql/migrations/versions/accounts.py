@@ -22,7 +22,6 @@ def _create_audit() -> None:
         "audit",
         # SQLite's own row number must be an INTEGER; a log of years does not fit PostgreSQL's.
         Column("n", BigInteger().with_variant(Integer, "sqlite"), nullable=False, autoincrement=False),
-        Column("prev", Text, nullable=False),
         Column("hash", Text, nullable=False),
         Column("entry", Text, nullable=False),
         Column("at", Double, nullable=False),
@@ -66,7 +65,9 @@ def _create_usage() -> None:
         Column("cache_read", Integer, nullable=False),
         Column("reasoning", Integer, nullable=False),
         Column("cost", Double),
-        PrimaryKeyConstraint("minute", "run_id", "fence", "n", name="pk_usage"),
+        Column("broken", Integer, nullable=False),
+        Column("owner", Text, nullable=False),
+        PrimaryKeyConstraint("at", "run_id", "fence", "n", name="pk_usage"),
         # The rows are in their key: one tree less to write in every turn.
         sqlite_with_rowid=False,
     )
