@@ -24,6 +24,8 @@ log = structlog.get_logger("headgate.mcp")
 DRIVER = "headgate.mcp.link"
 """What speaks to servers, on the SDK; importing it takes most of a second."""
 
+_AGAIN = 6.0
+
 
 @contextlib.asynccontextmanager
 async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
@@ -45,8 +47,11 @@ async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
         try:
             yield upstream
         finally:
-            owner.cancel()
-            await asyncio.wait([owner])
+            upstream.closing = True
+            while not owner.done():
+                # Again if need be: a cancellation that comes together with one of the SDK's own may be lost in it.
+                owner.cancel()
+                await asyncio.wait([owner], timeout=_AGAIN)
 
 
 @contextlib.asynccontextmanager

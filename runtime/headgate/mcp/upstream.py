@@ -42,6 +42,7 @@ class Upstream:
         self.listing: Listing = NOTHING
         self.listed = False
         self.withheld: frozenset[str] = frozenset()
+        self.closing = False
         self.version = 0
         self._wiring = wiring
         self._link: Link | None = None
@@ -93,7 +94,7 @@ class Upstream:
 
     async def keep(self) -> None:
         """Supervised boundary: connects again and again until it is cancelled; a failure is kept, and told."""
-        while True:
+        while not self.closing:
             begun = asyncio.get_running_loop().time()
             try:
                 await self._connection()
@@ -203,7 +204,9 @@ class Upstream:
 
     async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         try:
-            return await link.call(tool, args, asking)
+            result = await link.call(tool, args, asking)
+            self._backoff.reset()  # it worked: its end is no repeated failure
+            return result
         except asyncio.CancelledError:
             if asyncio.get_running_loop().time() >= asking.deadline:
                 self._suspect.set()  # it may hang altogether
