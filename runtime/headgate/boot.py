@@ -29,6 +29,7 @@ from headgate.core.kind import Finding, Kinds
 from headgate.engine.amend import Amender
 from headgate.engine.host import Host
 from headgate.engine.keeper import Keeper
+from headgate.engine.pinning import Pinning
 from headgate.engine.reload import Reloader
 from headgate.engine.watcher import Watcher
 from headgate.kinds import DEFAULT_KINDS
@@ -122,7 +123,7 @@ async def open_gateway(
         await host.accounts.keep(snapshot.gateway.budgets)
         await host.auditor.tell("gateway.started", details={"revision": snapshot.revision, "version": __version__})
         await stack.enter_async_context(Keeper(host, claims=guest is None).at_work())
-        await stack.enter_async_context(reloader.relisting.at_work(reloader.refold))
+        await stack.enter_async_context(reloader.relisting.at_work(Pinning(reloader, amender, host).settle))
         await stack.enter_async_context(Watcher(reloader, amender).at_work(tree=watch))
         app = create_app(edge, server, bound=address.host)
         yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)

@@ -28,6 +28,7 @@ COMMANDS = {
     "db": "headgate.cli.db:db",
     "audit": "headgate.cli.audit:audit",
     "usage": "headgate.cli.usage:usage_command",
+    "pins": "headgate.cli.pins:pins",
 }
 """Where each command is; only the one that is given is imported, because together they take several times as long."""
 

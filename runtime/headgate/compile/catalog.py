@@ -10,8 +10,12 @@ from headgate.compile.planned import BUILT_IN
 from headgate.core.kind import Finding
 from headgate.core.ports import Tool
 from headgate.manifest.diagnostics import Diagnostic
+from headgate.mcp.naming import offers
+from headgate.mcp.pins import held, judge, recorded
 from headgate.mcp.upstream import Upstream
 from headgate.tools.mcp import served
+
+_APPROVE = "compare and approve it with /v1/admin/pins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,11 @@ def gather(draft: Draft, tools: Mapping[str, Tool], servers: Mapping[str, Upstre
         own[name] = tool
         if replaces:
             replaced.add(replaces)
-    offers = {name: {each.definition.name: each for each in served(server)} for name, server in servers.items()}
+    for each, upstream in servers.items():
+        findings += _judged(draft, each, upstream)
+    offered = {name: {each.definition.name: each for each in served(server)} for name, server in servers.items()}
     owners: dict[str, str] = {}
-    for server, listed in offers.items():
+    for server, listed in offered.items():
         for name in list(listed):
             if name in replaced:
                 del listed[name]
@@ -60,8 +66,27 @@ def gather(draft: Draft, tools: Mapping[str, Tool], servers: Mapping[str, Upstre
                 findings.append(found)
                 if found.severity == "warning":
                     del listed[name]
-    findings += _absent(draft, offers, servers)
-    return Catalog(own, offers, tuple(findings), versions)
+    findings += _absent(draft, offered, servers)
+    return Catalog(own, offered, tuple(findings), versions)
+
+
+def _judged(draft: Draft, name: str, server: Upstream) -> Iterator[Diagnostic]:
+    """Holds back the tools of the server that are not as they were approved, where its manifest says so."""
+    mode = server.spec.pin
+    if mode == "off" or not server.listed:
+        server.withheld = frozenset()
+        return
+    approved = draft.gateway.mcp.pins.get(name) if draft.gateway is not None else None
+    verdicts = judge(mode, name, server.listing, recorded(approved))
+    server.withheld = frozenset(each.tool for each in verdicts if each.held and not each.offered)
+    site = draft.servers[name].site
+    for each in held(verdicts):
+        if not offers(server.spec, each.tool):
+            continue
+        what = "is not as it was approved" if each.state == "changed" else "was not there when the others were approved"
+        message = f"{each.tool!r} of MCP server {name!r} {what}{'' if each.offered else ', and held'}"
+        finding = Finding(site.key, "HG1208", message, _APPROVE, severity="warning")
+        yield site.locate(finding)
 
 
 def _clash(draft: Draft, server: str, name: str, owner: str) -> Diagnostic | None:
@@ -82,10 +107,10 @@ def _clash(draft: Draft, server: str, name: str, owner: str) -> Diagnostic | Non
 
 
 def _absent(
-    draft: Draft, offers: Mapping[str, Mapping[str, Tool]], servers: Mapping[str, Upstream]
+    draft: Draft, offered: Mapping[str, Mapping[str, Tool]], servers: Mapping[str, Upstream]
 ) -> Iterator[Diagnostic]:
     """Tools that agents name by their full name, of servers whose tools are known, and that are not among them."""
-    known = {name for listed in offers.values() for name in listed} | set(draft.tools)
+    known = {name for listed in offered.values() for name in listed} | set(draft.tools)
     sure = all(server.listed for server in servers.values()) and len(servers) == len(draft.served)
     for agent in draft.agents.values():
         for index, name in enumerate(agent.spec.tools if agent.spec else ()):

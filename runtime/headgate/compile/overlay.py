@@ -17,7 +17,7 @@ from headgate.manifest.references import Resolved
 from headgate.manifest.rendered import rendered
 from headgate.manifest.source import Document
 
-TABLES: tuple[str, ...] = ("auth.keys", "kill_switches")
+TABLES: tuple[str, ...] = ("auth.keys", "kill_switches", "mcp.pins")
 """The tables of `gateway.toml` that documents may belong to; each is the `kind` of its documents."""
 
 

@@ -31,7 +31,6 @@ class Planned:
 _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("bus",): "the Redis event bus",
     ("mcp", "serve"): "the MCP server side",
-    ("mcp", "servers", "*", "pin"): "pins",
     ("approvals", "*", "notify"): "deliveries",
     ("heartbeats",): "heartbeats",
     ("deliveries",): "deliveries",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from headgate.manifest.diagnostics import Diagnostic
 
-ConditionType = Literal["Ready", "Accepted", "Degraded", "RestartRequired", "Demo"]
+ConditionType = Literal["Ready", "Accepted", "Degraded", "RestartRequired", "Demo", "ToolsApproved"]
 
 
 @dataclass(frozen=True, slots=True)

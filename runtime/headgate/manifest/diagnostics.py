@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     "HG1205": "An object is never used.",
     "HG1206": "A setting has no effect.",
     "HG1207": "A tool that a manifest names is not among those that its MCP server lists now.",
+    "HG1208": "A tool of an MCP server is not as it was approved.",
     "HG1301": "A template is not well-formed.",
     "HG1302": "A template names a path that does not exist there.",
     "HG1303": "A JMESPath expression is not well-formed.",

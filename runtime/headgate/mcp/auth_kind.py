@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import httpx2
 
+from headgate.core.errors import GatewayError
 from headgate.core.kind import Env, Spec
+from headgate.net.tokens import TokenSource
 
-S = TypeVar("S", bound=Spec)
+AUTHORIZATION = "Authorization"
+
+
+class AuthSpec(Spec):
+    """How requests to a server are authenticated."""
+
+    @property
+    def sets(self) -> str:
+        """The header that carries the credential."""
+        return AUTHORIZATION
+
+    @property
+    def program(self) -> str | None:
+        """The program that is run for a credential."""
+        return None
+
+
+S = TypeVar("S", bound=AuthSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +45,54 @@ class AuthEnv:
 
 @dataclass(frozen=True, slots=True)
 class AuthKind(Generic[S]):
-    """One type; `open(spec, env)` yields the authentication of one connection. It is entered anew for every
-    connection, and raises a `GatewayError` with the code `auth_error` when no credential can be had."""
+    """One type; `open(spec, env)` yields what signs the requests of all connections to one server.
+
+    It is entered once, before the first connection, and does no I/O. What it yields raises a `GatewayError` with the
+    code `auth_error` when no credential can be had.
+    """
 
     name: str
     spec: type[S]
     open: Callable[[S, AuthEnv], AbstractAsyncContextManager[httpx2.Auth]]
+
+
+REFUSAL = "headgate.refusal"
+"""The extension of a request that must not leave, because there is no credential for it: the failure."""
+
+
+class Refusing(httpx2.Auth):
+    """Lets `inner` sign. Where that fails, the request goes on with the failure as its extension `REFUSAL`, so that the
+    transport can answer it: what is raised while the SDK sends a request would end all others of the connection."""
+
+    def __init__(self, inner: httpx2.Auth) -> None:
+        self._inner = inner
+        self.requires_response_body = inner.requires_response_body
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Signs the request."""
+        async with contextlib.aclosing(self._inner.async_auth_flow(request)) as flow:
+            try:
+                signed = await anext(flow)
+                while True:
+                    signed = await flow.asend((yield signed))
+            except StopAsyncIteration:
+                return
+            except GatewayError as error:
+                request.extensions = {**request.extensions, REFUSAL: error}
+        yield request
+
+
+class TokenAuth(httpx2.Auth):
+    """Signs requests with the tokens of a source; a request that is answered 401 is sent again with another token."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Signs the request."""
+        token = await self._source.token()
+        request.headers[AUTHORIZATION] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == 401 and self._source.reject(token):
+            request.headers[AUTHORIZATION] = f"Bearer {await self._source.token()}"
+            yield request

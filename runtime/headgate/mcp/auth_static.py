@@ -8,13 +8,12 @@ from typing import Literal
 
 import httpx2
 
-from headgate.core.kind import Spec
 from headgate.core.scalars import Secret
-from headgate.mcp.auth_kind import AuthEnv, AuthKind
+from headgate.mcp.auth_kind import AUTHORIZATION, AuthEnv, AuthKind, AuthSpec
 from headgate.mcp.headers import HeaderName
 
 
-class Bearer(Spec):
+class Bearer(AuthSpec):
     """A fixed token in the Authorization header (RFC 6750)."""
 
     type: Literal["bearer"]
@@ -22,7 +21,7 @@ class Bearer(Spec):
     """The token."""
 
 
-class ApiKey(Spec):
+class ApiKey(AuthSpec):
     """A key in a header."""
 
     type: Literal["api_key"]
@@ -30,6 +29,11 @@ class ApiKey(Spec):
     """The header that carries it."""
     key: Secret
     """The key."""
+
+    @property
+    def sets(self) -> str:
+        """The header."""
+        return self.header
 
 
 class Header(httpx2.Auth):
@@ -48,7 +52,7 @@ class Header(httpx2.Auth):
 @contextlib.asynccontextmanager
 async def open_bearer(spec: Bearer, _env: AuthEnv) -> AsyncIterator[httpx2.Auth]:
     """The token."""
-    yield Header("Authorization", f"Bearer {spec.token}")
+    yield Header(AUTHORIZATION, f"Bearer {spec.token}")
 
 
 @contextlib.asynccontextmanager

@@ -20,8 +20,8 @@ def check(spec: ServerSpec, scope: Scope) -> Iterator[Finding]:
             noun, other = ("program", "url") if local else ("URL", "command")
             message = f"{key!r} means nothing for a server that is a {noun}"
             yield Finding((key,), "HG1003", message, f"it belongs to servers with {other!r}")
-    if any(name.lower() == "authorization" for name in spec.headers) and spec.auth is not None:
-        message = "the server has an Authorization header and 'auth' too"
+    if spec.auth is not None and any(name.lower() == spec.auth.sets.lower() for name in spec.headers):
+        message = f"the server has the header {spec.auth.sets!r} in 'headers', and 'auth' sets it too"
         yield Finding(("auth",), "HG1003", message, "keep one of them")
     if scope.name.endswith("_") and spec.prefix is None:
         message = f"the tools of {scope.name!r} cannot be told apart from another server's: its name ends in '_'"

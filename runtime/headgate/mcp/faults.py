@@ -60,7 +60,8 @@ def fault_of(error: BaseException, status: int | None = None) -> ServerFault:
 def of_status(status: int) -> ServerFault:
     """The fault of an HTTP status."""
     if status in (401, 403):
-        return ServerFault(f"the server answered {status}: the credential is missing or refused", code="auth_error")
+        message = f"the server answered {status}: the credential is missing or refused"
+        return ServerFault(message, code="auth_error", retryable=False)
     return ServerFault(f"the server answered {status}")
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import mcp_types as types
 import structlog
 from mcp.client.client import Client
@@ -24,10 +25,10 @@ from headgate.core.errors import ToolError
 from headgate.core.kind import Env
 from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
-from headgate.mcp.faults import EndedEarly, ServerFault, leaves, of_status
+from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
 from headgate.mcp.programs import program
-from headgate.mcp.replies import answers, declining
+from headgate.mcp.replies import Calls, answers
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.streams import Ready
 
@@ -50,6 +51,7 @@ class Link:
     over: asyncio.Event
     stale: asyncio.Event
     refused: list[str]
+    calls: Calls
     pid: int | None = None
     followed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -107,7 +109,8 @@ class Link:
         sending = remote.Sending()
         token = remote.SENDING.set(sending)
         try:
-            return await self._rounds(name, args, asking)
+            with self.calls.made(asking.ask):
+                return await self._rounds(name, args, asking)
         except MCPError as error:
             raise self._failure(error, sending) from error
         except ValidationError as error:
@@ -131,6 +134,8 @@ class Link:
         raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
 
     def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+        if sending.refusal is not None:
+            return fault_of(sending.refusal)
         if self._was_lost(error):
             self.over.set()
             return ServerFault("the connection to the server was lost", sent=sending.left)
@@ -195,16 +200,19 @@ def _follow(asking: Asking) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str], None]) -> AsyncIterator[Link]:
+async def linked(
+    spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str], None], auth: httpx2.Auth | None = None
+) -> AsyncIterator[Link]:
     """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
     async with contextlib.AsyncExitStack() as stack:
         over, stale = asyncio.Event(), asyncio.Event()
-        pid, status = None, _unknown
+        pid: int | None = None
+        status: Callable[[], int | None] = lambda: None  # noqa: E731
         if spec.kind == "stdio":
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
             pid = child.pid
         else:
-            streams, watched = await stack.enter_async_context(remote.reached(spec, env, over.set))
+            streams, watched = await stack.enter_async_context(remote.reached(spec, env, over.set, auth))
             status = lambda: watched.status  # noqa: E731
 
         async def noticed(message: Any) -> None:
@@ -212,8 +220,9 @@ async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str]
                 stale.set()
 
         refused: list[str] = []
+        calls = Calls()
         client = Client(
-            Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=declining,
+            Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=calls.pushed,
             cache=None, client_info=types.Implementation(name="headgate", version=__version__),
         )  # fmt: skip
         try:
@@ -223,11 +232,7 @@ async def linked(spec: ServerSpec, env: Env, *, mode: str, heard: Callable[[str]
             if said is None:
                 raise
             raise _refused(said, status()) from error
-        yield Link(client, over, stale, refused, pid)
-
-
-def _unknown() -> int | None:
-    return None
+        yield Link(client, over, stale, refused, calls, pid)
 
 
 def _refused(error: MCPError, status: int | None) -> ServerFault:

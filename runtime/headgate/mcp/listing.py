@@ -41,6 +41,7 @@ class ListedTool:
     input_schema: dict[str, Any] = field(hash=False)
     stated: Annotations = field(default_factory=Annotations)
     title: str = ""
+    output_schema: dict[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,15 @@ def visible(text: Any, limit: int = DESCRIPTION) -> str:
 def _tool(name: str, raw: Mapping[str, Any]) -> ListedTool:
     title = visible(raw.get("title"), 200)
     description = visible(raw.get("description")) or title or name
-    return ListedTool(name, description, _cleaned(raw["inputSchema"]), _stated(raw.get("annotations")), title)
+    output = raw.get("outputSchema")
+    return ListedTool(
+        name,
+        description,
+        _cleaned(raw["inputSchema"]),
+        _stated(raw.get("annotations")),
+        title,
+        _cleaned(output) if isinstance(output, dict) else None,
+    )
 
 
 def _fault(schema: Any) -> str:

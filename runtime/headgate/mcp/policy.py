@@ -17,6 +17,10 @@ def refusals(policy: Policy, spec: ServerSpec) -> Iterator[Finding]:
     if spec.command is not None and policy.commands is not None and not _runs(policy, spec.command):
         message = f"[mcp.policy] does not let servers run {spec.command!r}"
         yield Finding(("command",), "HG1405", message, _allowed(policy.commands))
+    program = spec.auth.program if spec.auth is not None else None
+    if program is not None and policy.commands is not None and not _runs(policy, program):
+        message = f"[mcp.policy] does not let servers run {program!r}"
+        yield Finding(("auth", "argv", 0), "HG1405", message, _allowed(policy.commands))
     if spec.url is not None and policy.urls is not None and not any(_fits(each, spec.url) for each in policy.urls):
         message = f"[mcp.policy] does not let servers have the URL {spec.url!r}"
         yield Finding(("url",), "HG1405", message, _allowed(policy.urls))

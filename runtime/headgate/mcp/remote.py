@@ -15,11 +15,12 @@ import httpx2
 from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
-from headgate.core.errors import EgressRefused
+from headgate.core.errors import EgressRefused, GatewayError
 from headgate.core.kind import Env
-from headgate.mcp.auth import AUTHS
-from headgate.mcp.auth_kind import AuthEnv
+from headgate.mcp.auth_kind import REFUSAL, Refusing
+from headgate.mcp.faults import fault_of
 from headgate.mcp.spec import ServerSpec
 
 MAX_MESSAGE = 16 << 20
@@ -31,10 +32,12 @@ _WRITE = 30.0
 
 @dataclass(slots=True)
 class Sending:
-    """What became of one request on its way: whether it left at all, and the HTTP error it was answered with."""
+    """What became of one request on its way: whether it left at all, and the HTTP error it was answered with, or why
+    it had no credential."""
 
     left: bool = True
     status: int | None = None
+    refusal: GatewayError | None = None
 
 
 SENDING: ContextVar[Sending | None] = ContextVar("sending", default=None)
@@ -49,10 +52,16 @@ class Watched(httpx2.AsyncBaseTransport):
         self._inner = inner
         self._broken = broken
         self.status: int | None = None
+        self.refusal: GatewayError | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends one request."""
         sending = SENDING.get()
+        self.refusal = request.extensions.get(REFUSAL)
+        if self.refusal is not None:
+            if sending is not None:
+                sending.refusal = self.refusal
+            return httpx2.Response(502, request=request)
         if request.method == "DELETE":
             request.extensions = {**request.extensions, "timeout": dict.fromkeys(_TIMEOUTS, FAREWELL)}
         try:
@@ -108,7 +117,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 @contextlib.asynccontextmanager
 async def reached(
-    spec: ServerSpec, env: Env, broken: Callable[[], None]
+    spec: ServerSpec, env: Env, broken: Callable[[], None], auth: httpx2.Auth | None = None
 ) -> AsyncIterator[tuple[TransportStreams, Watched]]:
     """The streams to the server at the URL of the spec, and who watches its requests. `broken` hears when nothing more
     can be sent, which the SDK's transport for SSE tells nobody."""
@@ -120,14 +129,13 @@ async def reached(
         return seen[-1]
 
     async with contextlib.AsyncExitStack() as stack:
-        auth = await _auth(stack, spec, env)
         # A read may take as long as the call that it is for, and a stream of changes for ever.
         timeout = httpx2.Timeout(spec.connection_timeout or 10.0, read=None, write=_WRITE)
         context = await asyncio.to_thread(_trust)
         client = env.client(timeout=timeout, around=watched, context=context)
         client.headers.update(spec.headers)
         if auth is not None:
-            client.auth = auth
+            client.auth = Refusing(auth)
         if spec.kind == "sse":
             streams = await stack.enter_async_context(sse_client(spec.url, httpx_client_factory=_factory(client)))
         else:
@@ -135,14 +143,12 @@ async def reached(
             streams = await stack.enter_async_context(
                 streamable_http_client(spec.url, http_client=client, max_sse_event_size=MAX_MESSAGE)
             )
-        yield streams, seen[0]
-
-
-async def _auth(stack: contextlib.AsyncExitStack, spec: ServerSpec, env: Env) -> httpx2.Auth | None:
-    if spec.auth is None or spec.url is None:
-        return None
-    kind = AUTHS[spec.auth.type]  # type: ignore[attr-defined]
-    return await stack.enter_async_context(kind.open(spec.auth, AuthEnv(env.name, spec.url, env)))
+        try:
+            yield streams, seen[0]
+        except (GatewayError, MCPError, ExceptionGroup) as error:
+            if seen[0].refusal is not None:
+                raise fault_of(seen[0].refusal) from error
+            raise
 
 
 @functools.cache

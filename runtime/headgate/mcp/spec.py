@@ -60,11 +60,30 @@ class ServerSpec(Spec):
     """Globs of the tools that are offered, by the server's own names for them."""
     deny: _GLOBS = ()
     """Globs of the tools that are not."""
+    pin: Literal["off", "warn", "block"] = "off"
+    """What becomes of a tool that is new, or whose definition is another than the approved one: `warn` offers it and
+    says so, `block` holds it back until somebody approves it. What the server lists at first is approved."""
 
     @property
     def kind(self) -> Transport:
         """The transport, stated or implied."""
         return self.transport or ("stdio" if self.command is not None else "streamable_http")
+
+
+class ApprovedTool(Spec):
+    """One tool as it was approved."""
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """The digest over the server's name, the tool's, and its definition."""
+    definition: str = ""
+    """The definition as JSON; what a diff shows of it."""
+
+
+class Approved(Spec):
+    """The tools of one server as they were approved."""
+
+    tools: dict[Annotated[str, Field(min_length=1)], ApprovedTool] = {}
+    """The tools, by the server's own names for them."""
 
 
 class Import(Spec):
@@ -100,6 +119,10 @@ class Mcp(Spec):
     """Which servers may be configured at all."""
     servers: dict[Name, ServerSpec] = {}
     """The servers by name. Their tools are called `NAME__TOOL`."""
+
+    pins: dict[Name, Approved] = {}
+    """What was approved of the tools of servers that have `pin`, by server. The gateway and the API write it; who
+    writes it here keeps the approvals with the tree."""
 
     def effective(self, spec: ServerSpec) -> ServerSpec:
         """The server with the time limits that it does not state."""

@@ -29,6 +29,7 @@ GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 _LAST = 2.0
 _TICK = 0.01
+_DRAIN = 0.2
 _QUEUE = 64
 _SAID = 4096
 
@@ -101,7 +102,7 @@ class Child(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """The program has gone; what it left in its pipes may still be read."""
         self.exited.set()
-        asyncio.get_running_loop().call_later(_LAST / 4, self._finish)
+        asyncio.get_running_loop().call_later(_DRAIN, self._finish)
 
     def pause_writing(self) -> None:
         """The program does not read as fast as it is written to."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
@@ -40,6 +41,8 @@ class Upstream:
         self.spec = spec
         self.listing: Listing = NOTHING
         self.listed = False
+        self.withheld: frozenset[str] = frozenset()
+        self.closing = False
         self.version = 0
         self._wiring = wiring
         self._link: Link | None = None
@@ -91,7 +94,7 @@ class Upstream:
 
     async def keep(self) -> None:
         """Supervised boundary: connects again and again until it is cancelled; a failure is kept, and told."""
-        while True:
+        while not self.closing:
             begun = asyncio.get_running_loop().time()
             try:
                 await self._connection()
@@ -186,6 +189,9 @@ class Upstream:
 
         A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
         """
+        if tool in self.withheld:
+            message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
+            raise ToolError("tool_error", message)
         while True:
             link = await self._linked(asking.deadline)
             try:
@@ -198,7 +204,9 @@ class Upstream:
 
     async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         try:
-            return await link.call(tool, args, asking)
+            result = await link.call(tool, args, asking)
+            self._backoff.reset()  # it worked: its end is no repeated failure
+            return result
         except asyncio.CancelledError:
             if asyncio.get_running_loop().time() >= asking.deadline:
                 self._suspect.set()  # it may hang altogether

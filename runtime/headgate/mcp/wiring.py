@@ -84,8 +84,10 @@ class Absence:
 
     def is_hopeless(self, *, patience: int) -> bool:
         """Whether waiting on will not help: it failed so many times in a row, for a reason that will stay."""
-        stays = self.fault is not None and self.fault.code in ("config_error", "auth_error")
-        return stays and self.failures >= patience
+        fault = self.fault
+        if fault is None or self.failures < patience:
+            return False
+        return fault.code == "config_error" or (fault.code == "auth_error" and not fault.retryable)
 
     def shown(self, fault: ServerFault | None = None) -> ErrorInfo | None:
         """The last failure, or else this one, without secrets."""

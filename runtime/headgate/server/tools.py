@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -14,15 +15,32 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.ports import ToolDefinition
-from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
+from headgate.server.native import native
 from headgate.server.status import etag
 from headgate.server.wire import answer
 
 READERS = ("agents:read", "chat")
 
 
-@get("/v1/tools", guards=[require_scope], opt={"scopes": READERS}, tags=["tools"], summary="List tools")
+class ToolView(msgspec.Struct):
+    """A tool: `source` is the path of its file, or `mcp/SERVER`; `agents` are those that the key may see with it.
+
+    `parameters` is another name of `input_schema`, a JSON Schema. `annotations` are those of MCP 2025-11-25.
+    """
+
+    name: str
+    description: str
+    kind: str
+    server: str | None
+    input_schema: dict[str, Any]
+    parameters: dict[str, Any]
+    annotations: dict[str, bool]
+    source: str
+    agents: list[str]
+
+
+@get("/v1/tools", **native("tools", "List tools", scopes=READERS, answers={200: list[ToolView]}))
 async def list_tools(request: Request[Principal, Any, State], edge: NamedDependency[Edge]) -> ASGIResponse:
     """The tools that agents which the key may see can call for it, by name."""
     snapshot = edge.snapshot
@@ -30,7 +48,7 @@ async def list_tools(request: Request[Principal, Any, State], edge: NamedDepende
     return answer(visible, headers={"etag": etag(edge)})
 
 
-@get("/v1/tools/{name:str}", guards=[require_scope], opt={"scopes": READERS}, tags=["tools"], summary="One tool")
+@get("/v1/tools/{name:str}", **native("tools", "One tool", scopes=READERS, answers={200: ToolView}))
 async def get_tool(
     name: FromPath[str], request: Request[Principal, Any, State], edge: NamedDependency[Edge]
 ) -> ASGIResponse:

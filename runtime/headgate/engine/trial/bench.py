@@ -19,6 +19,7 @@ from headgate.engine.trial.canned import Launch, Wire
 from headgate.expressions.template import as_text
 from headgate.manifest.redaction import Redactor
 from headgate.net.client import USER_AGENT
+from headgate.net.oauth import ClientCredentials
 from headgate.tools.client import ClientSpec
 from headgate.tools.command.invocation import Recipe
 from headgate.tools.command.process import Receive
@@ -26,7 +27,7 @@ from headgate.tools.command.spec import CommandSpec
 from headgate.tools.command.tool import CommandTool
 from headgate.tools.common import DEFAULT_TIMEOUT, ToolSpec
 from headgate.tools.function.spec import FunctionSpec
-from headgate.tools.http.spec import HttpSpec, OAuth2
+from headgate.tools.http.spec import HttpSpec
 
 
 class NotKnown(ConfigError):
@@ -87,7 +88,7 @@ class Bench:
 
 def token_url(spec: Any) -> str:
     """Where the tool fetches tokens, or nothing."""
-    return spec.auth.token_url if isinstance(spec, HttpSpec) and isinstance(spec.auth, OAuth2) else ""
+    return spec.auth.token_url if isinstance(spec, HttpSpec) and isinstance(spec.auth, ClientCredentials) else ""
 
 
 def is_safe(tool: Tool) -> bool:

@@ -130,6 +130,7 @@ class CannedServer:
         self.spec = ServerSpec()
         self.listing = Listing({spec.tool: ListedTool(spec.tool, spec.tool, {"type": "object"})})
         self.listed = True
+        self.withheld: frozenset[str] = frozenset()
         self.sent: list[dict[str, Any]] = []
         self._test = test
 

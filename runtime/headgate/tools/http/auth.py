@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import httpx2
 
-from headgate.net.tokens import ClientCredentials, Grant
+from headgate.net.oauth import ClientCredentials, client_credentials
+from headgate.net.tokens import TokenSource
 from headgate.tools.http.draft import Draft
-from headgate.tools.http.spec import ApiKey, Auth, Basic, Bearer, OAuth2
+from headgate.tools.http.spec import ApiKey, Auth, Basic, Bearer
 
 
 class Credentials(Protocol):
@@ -50,9 +51,9 @@ class Fixed:
 
 
 class Granted:
-    """A token of the client-credentials grant."""
+    """A token that is fetched."""
 
-    def __init__(self, source: ClientCredentials) -> None:
+    def __init__(self, source: TokenSource) -> None:
         self._source = source
 
     @property
@@ -65,7 +66,7 @@ class Granted:
         return draft.with_headers({"Authorization": f"Bearer {await self._source.token()}"})
 
     def reject(self) -> bool:
-        """The token may have been revoked early: the next one is fetched."""
+        """The token may have been revoked early: the next one is fetched, unless another call has just done so."""
         self._source.reject(self._source.current)
         return True
 
@@ -82,7 +83,6 @@ def make_credentials(auth: Auth | None, client: httpx2.AsyncClient) -> Credentia
             return Fixed({header: auth.key}, secrets=(auth.key,))
         case ApiKey(query=str(query)):
             return Fixed(query={query: auth.key}, secrets=(auth.key, quote(auth.key, safe="")))
-        case OAuth2():
-            grant = Grant(auth.token_url, auth.client_id, auth.client_secret, auth.scopes, auth.extra_params)
-            return Granted(ClientCredentials(client, grant))
+        case ClientCredentials():
+            return Granted(TokenSource(client_credentials(client, auth)))
     return Fixed()

@@ -13,6 +13,7 @@ from headgate.core.scalars import Duration, Secret, SomeSize
 from headgate.expressions.body import TemplateBody, TemplateList, TemplateScalar
 from headgate.expressions.shape import ShapeText
 from headgate.expressions.template import TemplateText
+from headgate.net.oauth import ClientCredentials
 from headgate.tools.common import ToolSpec
 from headgate.tools.trials import Data, Table, ToolTest
 
@@ -74,23 +75,7 @@ class ApiKey(Spec):
         return self
 
 
-class OAuth2(Spec):
-    """A token that the gateway fetches by itself (RFC 6749 §4.4)."""
-
-    type: Literal["oauth2_client_credentials"]
-    token_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
-    """Where tokens are issued."""
-    client_id: str
-    """The client's id."""
-    client_secret: Secret
-    """The client's secret."""
-    scopes: tuple[str, ...] = ()
-    """The scopes to ask for."""
-    extra_params: dict[str, str] = {}
-    """Further fields of the token request, such as audience."""
-
-
-Auth = Annotated[Bearer | Basic | ApiKey | OAuth2, Field(discriminator="type")]
+Auth = Annotated[Bearer | Basic | ApiKey | ClientCredentials, Field(discriminator="type")]
 
 
 class Retry(Spec):

@@ -68,6 +68,8 @@ class RenamedTool:
             return f"server {spec.server!r} has no tool {spec.tool!r}"
         if not offers(upstream.spec, spec.tool):
             return f"server {spec.server!r} does not allow {spec.tool!r}"
+        if spec.tool in upstream.withheld:
+            return f"{spec.tool!r} of server {spec.server!r} is held: it is not as it was approved"
         known = listed.input_schema.get("properties", {})
         wrong = [each for each in (*spec.preset, *spec.hide_arguments) if known and each not in known]
         if wrong and listed.input_schema.get("additionalProperties") is False:

@@ -22,6 +22,7 @@ class Server(Protocol):
     spec: ServerSpec
     listing: Listing
     listed: bool
+    withheld: frozenset[str]
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking, /) -> Any:
         """The SDK's result of one call."""
@@ -29,8 +30,12 @@ class Server(Protocol):
 
 
 def served(upstream: Upstream) -> list[ServedTool]:
-    """What the server offers now, without what `allow` and `deny` leave out, by its own order."""
-    return [ServedTool(upstream, each) for name, each in upstream.listing.tools.items() if offers(upstream.spec, name)]
+    """What the server offers now, without what `allow`, `deny` and pins leave out, by its own order."""
+    return [
+        ServedTool(upstream, each)
+        for name, each in upstream.listing.tools.items()
+        if offers(upstream.spec, name) and name not in upstream.withheld
+    ]
 
 
 def annotations_of(upstream: Server, listed: ListedTool) -> Annotations:
