@@ -226,7 +226,7 @@ async def test_a_stopped_server_has_no_other_name(tree: Tree) -> None:
     toml = table("files") + table("open", prefix='"filesx"') + switch
     script = calling(("plus_one", {"a": 41}), ("files__echo", {"text": "x"}), ("add", {"a": 1, "b": 2}))
     async with live(tree(script, toml=toml, files=files, tools=["*"])) as gateway:
-        assert await results(gateway) == ["withdrawn", "withdrawn", 3]
+        assert await results(gateway) == ["withdrawn", "withdrawn", {"sum": 3}]
         body = {"kind": "server", "target": "filse", "reason": "x"}
         answer = await gateway.http.post("/v1/admin/kill-switches", json=body, headers=dict(gateway.headers))
         assert (answer.status_code, "did you mean 'files'?" in answer.text) == (422, True)
