@@ -219,6 +219,19 @@ async def test_a_tool_of_kind_mcp(tree: Tree) -> None:
         assert told["annotations"]["read_only"] is True
 
 
+async def test_a_stopped_server_has_no_other_name(tree: Tree) -> None:
+    """A kill switch of a server stops its tools by every name that they have, and no others."""
+    files = {"tools/plus_one.yaml": "kind: mcp\nserver: files\ntool: add\npreset: {b: 1}\noutput: sum\n"}
+    switch = '[kill_switches.leak]\nserver = "files"\nreason = "It leaks."\n'
+    toml = table("files") + table("open", prefix='"filesx"') + switch
+    script = calling(("plus_one", {"a": 41}), ("files__echo", {"text": "x"}), ("add", {"a": 1, "b": 2}))
+    async with live(tree(script, toml=toml, files=files, tools=["*"])) as gateway:
+        assert await results(gateway) == ["withdrawn", "withdrawn", {"sum": 3}]
+        body = {"kind": "server", "target": "filse", "reason": "x"}
+        answer = await gateway.http.post("/v1/admin/kill-switches", json=body, headers=dict(gateway.headers))
+        assert (answer.status_code, "did you mean 'files'?" in answer.text) == (422, True)
+
+
 async def test_imported_servers(tree: Tree, tmp_path: Path) -> None:
     """Servers of another program's settings are taken by name, with the variables that they refer to."""
     settings = tmp_path / "claude.json"

@@ -183,6 +183,13 @@ class Snapshot:
         client: httpx2.AsyncClient = next(each.value for each in self.resources if each.identity == ("net", "http"))
         return client
 
+    def server_of(self, tool: str) -> str:
+        """The server of the tool, also when the file of a tool gave it another name; "" when it has none. What is not
+        there any more goes by its name."""
+        definition = self.tools.get(tool)
+        prefix, separator, _ = tool.partition("__")
+        return (definition.server or "") if definition is not None else prefix if separator else ""
+
     @property
     def switches(self) -> Switches:
         """The kill switches."""

@@ -28,7 +28,7 @@ class KillSwitch(Spec):
     tool: Target | None = None
     """A tool, or a glob: runs that are calling it or that ask to end, and it is not called any more."""
     server: Target | None = None
-    """A server of tools, or a glob: the same for all tools that are called `SERVER__...`."""
+    """A server of tools, or a glob: the same for all of its tools, whatever they are called."""
     gateway: bool = False
     """All of it: every run ends, and no new one is taken."""
     reason: Annotated[str, Field(min_length=1, max_length=500)]
@@ -49,11 +49,11 @@ class KillSwitch(Spec):
         if self.gateway:
             yield "gateway", "*"
 
-    def stops_tool(self, tool: str) -> bool:
-        """Whether the tool may not be called."""
+    def stops_tool(self, tool: str, server: str) -> bool:
+        """Whether the tool, of that server or of none, may not be called."""
         if self.tool is not None:
             return covers(self.tool, tool)
-        return self.server is not None and covers(f"{self.server}__*", tool)
+        return self.server is not None and bool(server) and covers(self.server, server)
 
     def stops_run(self, key: str, team: str, agent: str) -> bool:
         """Whether there may be no run of the agent for the key."""
@@ -86,6 +86,6 @@ class Switches:
         """The first that stops such a run, or None."""
         return next((each for each in self.held.values() if each.stops_run(key, team, agent)), None)
 
-    def of_tool(self, tool: str) -> KillSwitch | None:
-        """The first that stops the tool, or None."""
-        return next((each for each in self.held.values() if each.stops_tool(tool)), None)
+    def of_tool(self, tool: str, server: str) -> KillSwitch | None:
+        """The first that stops the tool of a server, or of none (`""`), or None."""
+        return next((each for each in self.held.values() if each.stops_tool(tool, server)), None)

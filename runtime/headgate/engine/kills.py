@@ -53,7 +53,7 @@ def names(snapshot: Snapshot, kind: str) -> Collection[str] | None:
     return {
         "agent": set(snapshot.agents),
         "tool": tools,
-        "server": {tool.partition("__")[0] for tool in tools if "__" in tool},
+        "server": {*snapshot.servers, *(each.server for each in snapshot.tools.values() if each.server)},
         "key": {each.key for each in principals},
         # Tokens of an identity provider may name any team.
         "team": {each.team for each in principals} if snapshot.gateway.auth.oidc is None else None,

@@ -127,8 +127,11 @@ class Warden:
 
     def withdrawn(self, tool: str) -> str | None:
         """Why the tool may not be called by anybody, or None."""
-        switch = self.switches.of_tool(tool)
+        switch = self._stopping(tool)
         return switch.said if switch is not None else None
+
+    def _stopping(self, tool: str) -> KillSwitch | None:
+        return self.switches.of_tool(tool, self._premises.snapshot.server_of(tool))
 
     def _own(self, subscription: Subscription) -> bool:
         """Whether it follows a run in progress of its own principal: its end is the end of that stream."""
@@ -144,7 +147,7 @@ class Warden:
 
     def _calling(self, run: Run) -> Ending | None:
         for tool, count in run.calling.items():
-            switch = self.switches.of_tool(tool) if count else None
+            switch = self._stopping(tool) if count else None
             if switch is not None:
                 return Ending(switch.said, "revoked")
         return None
@@ -180,7 +183,7 @@ class Warden:
         wanted = WaitFilter(state="pending", limit=_PAGE)
         while page := await self._premises.ledger.waits(wanted):
             for wait in page:
-                switch = self.switches.of_tool(wait.tool)
+                switch = self._stopping(wait.tool)
                 if switch is not None:
                     yield wait.run_id, Ending(switch.said, "revoked")
             wanted = WaitFilter(state="pending", limit=_PAGE, after=(page[-1].created_at, page[-1].id))
