@@ -70,6 +70,8 @@ async def test_the_whole_is_checked(tree: Tree) -> None:
         item, url = f"{PATH}/{made['id']}", "http://127.0.0.1:1/mcp"
         for body in ({"transport": "streamable_http"}, {"url": url}, {"command": None}, {"headers": {"A": "b"}}):
             assert await boss.code("PUT", item, body) == (422, "invalid_document")
+        for field in ("name", "transport", "enabled"):
+            assert await boss.code("PUT", item, {field: None}) == (422, "invalid_request")
         flip = {"transport": "streamable_http", "command": None, "args": None}
         assert await boss.code("PUT", item, {**flip, "url": "http://127.0.0.1:2/mcp"}) == (422, "invalid_document")
         assert await boss.ask("GET", item) == made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from headgate.core.scalars import NAME
 from headgate.engine.probe import Tried
@@ -20,7 +21,7 @@ _Texts = Annotated[dict[str, str], Field(max_length=200)]
 
 
 class ServerPatch(Body):
-    """Body of `PUT /v1/admin/mcp-servers/{server_id}`: what is not given stays, null takes it away.
+    """Body of `PUT /v1/admin/mcp-servers/{server_id}`: what is not given stays, null takes a text or a blob away.
     `credentials`, `env` and `headers` are replaced as a whole, `{}` clears them."""
 
     name: Name | None = None
@@ -32,6 +33,13 @@ class ServerPatch(Body):
     headers: _Texts | None = None
     credentials: Annotated[dict[str, Any], Field(max_length=200)] | None = None
     enabled: bool | None = None
+
+    @model_validator(mode="after")
+    def _stated(self) -> Self:
+        for name in ("name", "transport", "enabled"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise PydanticCustomError("null", "{name} cannot be null", {"name": name})
+        return self
 
 
 class NewServer(ServerPatch):
