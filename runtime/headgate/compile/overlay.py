@@ -17,8 +17,13 @@ from headgate.manifest.references import Resolved
 from headgate.manifest.rendered import rendered
 from headgate.manifest.source import Document
 
-TABLES: tuple[str, ...] = ("auth.keys", "kill_switches", "mcp.pins")
+TABLES: tuple[str, ...] = ("auth.keys", "kill_switches", "mcp.pins", "mcp.servers")
 """The tables of `gateway.toml` that documents may belong to; each is the `kind` of its documents."""
+
+_PRIVATE: Mapping[Key, tuple[str, ...]] = {("mcp", "servers"): ("env", "headers", "auth")}
+"""Members, by table, whose texts are taken for secrets whatever they are."""
+_PUBLIC = ("type", "header", "token_url", "scopes", "auth_method")
+"""Keys of these whose texts are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,16 @@ def referring(document: Document) -> Iterator[Finding]:
             if "${" in text:
                 hint = "write the value itself, or declare the object in the tree"
                 yield Finding(path, "HG1101", "references are read in the tree only, not in what the API makes", hint)
+
+
+def private(document: Document) -> Iterator[tuple[Key, str]]:
+    """Every text of an overlay document that is encrypted and never shown, besides what a spec declares secret."""
+    for key, part in document.parts.items():
+        for member in _PRIVATE.get(key[:-1], ()):
+            held = part.body.get(member) if isinstance(part.body, dict) else None
+            for path, text in _texts(held, (*key, member)):
+                if not any(each in _PUBLIC for each in path[len(key) :]):
+                    yield path, text
 
 
 def _texts(value: Any, key: Key) -> Iterator[tuple[Key, str]]:

@@ -12,7 +12,7 @@ from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
 from headgate.compile.fingerprint import digest_of, owned, with_files
 from headgate.compile.lookup import TABLE, Answers, Lookup
-from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, referring
+from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, private, referring
 from headgate.compile.servers import Source, place_servers
 from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
@@ -146,6 +146,8 @@ class Reading:
         secrets = frozenset(str(_at(document.body, key)) for key in written)
         # What the API makes is encrypted at rest, so its secrets are rightly written out.
         sealed = frozenset(key for key in written if document.home(key)[0] is not document)
+        hidden = dict(private(document))
+        sealed, secrets = sealed | hidden.keys(), secrets | set(hidden.values())
         found = (each for each in structure.findings if each.code != "HG1105" or each.key not in sealed)
         findings = [*referring(document), *found]
         pruned = prune(resolved.body, structure.silent)

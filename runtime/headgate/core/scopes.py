@@ -20,6 +20,7 @@ SCOPES: dict[str, str] = {
     "admin:diagnostics": "see the findings in the tree",
     "admin:keys": "make, change and revoke API keys",
     "admin:kill_switches": "stop agents, keys, teams, tools or everything",
+    "admin:mcp": "make, change, try and remove MCP servers",
     "admin:pins": "see and approve tools of MCP servers that are not as they were",
     "admin:policies": "the same as policies:read",
     "admin:reload": "compile the tree",

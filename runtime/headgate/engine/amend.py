@@ -31,7 +31,7 @@ class Change:
     """What becomes of one document: it gets this `body`, or goes when that is None.
 
     `new` says whether it must not exist yet, or must; None that either will do. `revision` is the one that it must have
-    now. `by` is the principal who wants it.
+    now. `by` is the principal who wants it. `was` is the name that the document had before, which it gives up.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Change:
     by: str
     new: bool | None = None
     revision: int | None = None
+    was: str | None = None
 
     def require(self, held: OverlayDocument | None) -> None:
         """Raises `Conflict`, `NotFound` or `PreconditionFailed` when the document is not as it must be."""
@@ -76,7 +77,8 @@ class Amender:
             for _ in range(_TRIES):
                 overlay = await self._overlays.read()
                 document = replaced(change, overlay, self._clock())
-                wanted = overlay.changed(change.kind, change.name, document)
+                wanted = overlay.changed(change.kind, change.was or change.name, None)
+                wanted = wanted.changed(change.kind, change.name, document)
                 try:
                     await self._make(change, document, replace(wanted, generation=overlay.generation + 1))
                 except StoreError as error:
@@ -107,7 +109,7 @@ class Amender:
         async def keep(compiled: Compiled) -> None:
             before = wanted.generation - 1
             if document is not None:
-                await self._overlays.put(document, compiled.draft.sealed, before)
+                await self._overlays.put(document, compiled.draft.sealed, before, was=change.was)
             else:
                 gone = OverlayDocument(change.kind, change.name, {})
                 await self._overlays.delete(gone, by=change.by, at=self._clock(), generation=before)
@@ -125,12 +127,14 @@ class Amender:
 
 def replaced(change: Change, overlay: Overlay, now: float) -> OverlayDocument | None:
     """The document that the change leads to, None when it goes; raises what `Change.require` does."""
-    held = overlay.get(change.kind, change.name)
+    held = overlay.get(change.kind, change.was or change.name)
     change.require(held)
+    if change.was is not None and overlay.get(change.kind, change.name) is not None:
+        raise Conflict(f"there is {change.kind} {change.name!r} already", code="already_exists")
     if change.body is None:
         return None
     fresh = OverlayDocument(change.kind, change.name, change.body, by=change.by, at=now)
-    if held is None:
+    if held is None or change.was is not None:  # the ledger counts a new name as a new document
         return replace(fresh, created_by=change.by, created_at=now)
     return replace(fresh, revision=held.revision + 1, created_by=held.created_by, created_at=held.created_at)
 

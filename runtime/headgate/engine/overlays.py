@@ -36,9 +36,15 @@ class Overlays:
         """The generation of the documents as they are now."""
         return await self.ledger.generation()
 
-    async def put(self, document: OverlayDocument, sealed: Collection[Key], generation: int) -> None:
-        """Keeps the document, which has secrets at the keys `sealed`; raises `StoreError` as the ledger does."""
-        await self.ledger.change_documents([self._change(document, sealed)], generation)
+    async def put(
+        self, document: OverlayDocument, sealed: Collection[Key], generation: int, *, was: str | None = None
+    ) -> None:
+        """Keeps the document, which has secrets at the keys `sealed`; raises `StoreError` as the ledger does. `was` is
+        the name that it had before."""
+        changes = [self._change(document, sealed)]
+        if was is not None:
+            changes.append(DocumentChange(kind=document.kind, name=was, body=None, at=document.at, by=document.by))
+        await self.ledger.change_documents(changes, generation)
 
     async def delete(self, document: OverlayDocument, *, by: str, at: float, generation: int) -> None:
         """Forgets the document; raises `StoreError` as the ledger does."""

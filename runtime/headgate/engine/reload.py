@@ -78,7 +78,7 @@ class Reloader:
         self.status = status or Status()
         self.turn = asyncio.Lock()
         self.overlays: Overlays | None = None
-        self._environ = environ
+        self.environ = environ
         self._state = state
         self._vet = vet
         self._gate = Gate(environ)
@@ -244,7 +244,7 @@ class Reloader:
                     self._describe(self.live)
 
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
-        return await Builder(compiled, live, self._environ, self.relisting.changed).build()
+        return await Builder(compiled, live, self.environ, self.relisting.changed).build()
 
     def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
         changed = difference(self.live.fingerprints, snapshot.fingerprints)

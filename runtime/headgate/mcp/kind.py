@@ -52,6 +52,8 @@ async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
                 # Again if need be: a cancellation that comes together with one of the SDK's own may be lost in it.
                 owner.cancel()
                 await asyncio.wait([owner], timeout=_AGAIN)
+            async with upstream.moved:  # calls that wait for the next connection wait in vain
+                upstream.moved.notify_all()
 
 
 @contextlib.asynccontextmanager

@@ -20,7 +20,7 @@ from headgate.mcp.backoff import Backoff
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of
 from headgate.mcp.listing import NOTHING, Listing
 from headgate.mcp.spec import ServerSpec
-from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure
+from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure, health_of
 
 log = structlog.get_logger("headgate.mcp")
 
@@ -50,7 +50,7 @@ class Upstream:
         self._backoff = Backoff()
         self._absence = Absence(wiring)
         self._restarts = 0
-        self._moved = asyncio.Condition()
+        self.moved = asyncio.Condition()
         self._wanted = asyncio.Event()
         self._suspect = asyncio.Event()
 
@@ -64,31 +64,28 @@ class Upstream:
     @property
     def health(self) -> ServerHealth:
         """How it is now."""
-        link = self._link
-        return ServerHealth(
-            state="ready" if link is not None else self._absence.state,
-            since=self._absence.since,
-            transport=self.spec.kind,
-            protocol=link.protocol if link else None,
-            software=self._wiring.scrub(link.software) if link and link.software else None,
-            error=self._absence.shown(),
-            restarts=self._restarts,
-            problems=tuple(map(self._wiring.scrub, self.listing.problems)),
-            tools=len(self.listing.tools),
-            prompts=len(self.listing.prompts),
-            resources=len(self.listing.resources),
-            pid=link.pid if link else None,
-        )
+        return health_of(self.spec.kind, self._link, self._absence, self.listing, self._restarts)
 
     async def warm(self, timeout: float, /) -> ErrorInfo | None:
         """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
         absence, late = self._absence, ServerFault(f"its tools were not known within {timeout:g} s", code="timeout")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout), self._moved:
-                await self._moved.wait_for(
+            async with asyncio.timeout(timeout), self.moved:
+                await self.moved.wait_for(
                     lambda: self.listed or absence.failures > 1 or absence.is_hopeless(patience=1)
                 )
         return None if self.listed else absence.shown(late)
+
+    async def renew(self, timeout: float) -> ErrorInfo | None:
+        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds."""
+        before, absence = self._link, self._absence
+        patience = 1 if before else absence.failures
+        self._backoff.reset()
+        (before.over if before else self._wanted).set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout), self.moved:
+                await self.moved.wait_for(lambda: self._usable() or absence.failures > patience)
+        return None if self._usable() else absence.shown(UNKNOWN)
 
     # -- its owner task ----------------------------------------------------------------------------------------------
 
@@ -140,13 +137,13 @@ class Upstream:
             raise ServerFault(f"the server did not answer within {limit:g} s", code="timeout") from error
 
     async def _arrived(self, link: Link, listing: Listing) -> None:
-        async with self._moved:
+        async with self.moved:
             self._take(listing)
             if self.listed:
                 self._restarts += 1
             self._link, self.listed = link, True
             self._absence.end()
-            self._moved.notify_all()
+            self.moved.notify_all()
         log.info("mcp.connected", server=self.name, protocol=link.protocol, tools=len(listing.tools))
 
     async def _watch(self, link: Link) -> None:
@@ -177,9 +174,9 @@ class Upstream:
         self._wiring.changed()
 
     async def _lost(self, fault: ServerFault) -> None:
-        async with self._moved:
+        async with self.moved:
             self._absence.fail(fault, known=self.listed)
-            self._moved.notify_all()
+            self.moved.notify_all()
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=fault.message)
 
     # -- calls -------------------------------------------------------------------------------------------------------
@@ -218,8 +215,10 @@ class Upstream:
         # A little earlier than the call itself, so that the model is told why rather than that it took too long.
         until = deadline - min(EARLY, max(0.0, deadline - asyncio.get_running_loop().time()) / 10)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until), self._moved:
-                await self._moved.wait_for(lambda: self._usable() is not None or self._absence.is_hopeless(patience=2))
+            async with asyncio.timeout_at(until), self.moved:
+                await self.moved.wait_for(
+                    lambda: self._usable() or self.closing or self._absence.is_hopeless(patience=2)
+                )
         link = self._usable()
         if link is None:
             raise failure(self.name, self._absence.fault or UNKNOWN, self._wiring.scrub)
@@ -231,5 +230,5 @@ class Upstream:
     async def _left(self, link: Link, deadline: float) -> None:
         """Waits until this connection is not the one in use any more."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline), self._moved:
-                await self._moved.wait_for(lambda: self._link is not link or link.over.is_set())
+            async with asyncio.timeout_at(deadline), self.moved:
+                await self.moved.wait_for(lambda: self._link is not link or link.over.is_set())

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
+from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import ServerFault
 from headgate.mcp.listing import Listing
@@ -64,6 +65,7 @@ class Absence:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
+        self.scrub = wiring.scrub
         self.state: State = "starting"
         self.failures = 0
         self.since = wiring.clock()
@@ -92,7 +94,26 @@ class Absence:
     def shown(self, fault: ServerFault | None = None) -> ErrorInfo | None:
         """The last failure, or else this one, without secrets."""
         told = self.fault or fault
-        return ErrorInfo(told.code, self._wiring.scrub(told.message), told.retryable) if told else None
+        return ErrorInfo(told.code, self.scrub(told.message), told.retryable) if told else None
+
+
+def health_of(transport: str, link: Link | None, absence: Absence, listing: Listing, restarts: int) -> ServerHealth:
+    """How a server is; nothing of it is a secret."""
+    scrub = absence.scrub
+    return ServerHealth(
+        state="ready" if link is not None else absence.state,
+        since=absence.since,
+        transport=transport,
+        protocol=link.protocol if link else None,
+        software=scrub(link.software) if link and link.software else None,
+        error=absence.shown(),
+        restarts=restarts,
+        problems=tuple(map(scrub, listing.problems)),
+        tools=len(listing.tools),
+        prompts=len(listing.prompts),
+        resources=len(listing.resources),
+        pid=link.pid if link else None,
+    )
 
 
 def failure(name: str, fault: ServerFault, scrub: Callable[[str], str]) -> ToolError:
