@@ -24,6 +24,7 @@ def test_a_key(tmp_path: Path) -> None:
         "  from     agents/helper.md:3:1\n"
         "  meaning  Model turns of one run.\n"
         "  default  20\n"
+        "  layer    agent (agents/helper.md:3:1): max_turns 3\n"
         "  reload   hot: an edit takes effect with the next revision\n"
     )
 
@@ -43,6 +44,7 @@ def test_a_key_for_machines(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "path": "server.port", "value": 8000, "origin": "default", "place": None, "written": None, "default": 8000,
         "description": "The TCP port; 0 picks a free one.", "reload": "restart", "notes": [],
+        "contributions": [],
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headgate.engine.reload import BootError
+from headgate.engine.watcher import Watcher
 from headgate.testing.harness import Live, live, spoken
 from headgate.testing.vault_api import VaultApi
 from tests.conftest import Tree
@@ -60,14 +61,14 @@ async def test_a_rotation_reopens_the_user_of_the_secret_alone(tree: Tree, api: 
 async def test_a_rotation_is_seen_without_an_edit(tree: Tree, api: VaultApi) -> None:
     """A look at the tree that finds nothing new asks the back-ends, too."""
     async with live(planted(tree, api), watch=False) as gateway:
-        reloader, stop = gateway.gateway.edge.reloader, asyncio.Event()
-        watching = asyncio.create_task(reloader.watch(stop, poll=0.05))
+        edge, stop = gateway.gateway.edge, asyncio.Event()
+        watching = asyncio.create_task(Watcher(edge.reloader, edge.amender).watch(stop, poll=0.05))
         before = opened(gateway)
         api.put("crm", token="the-second-token")
         await until(lambda: opened(gateway)[("tools", "crm")] is not before[("tools", "crm")])
         stop.set()
         await watching
-        assert reloader.status.degraded is False
+        assert edge.reloader.status.degraded is False
 
 
 async def test_an_outage_leaves_the_live_revision_alone(tree: Tree, api: VaultApi) -> None:

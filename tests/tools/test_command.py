@@ -110,13 +110,13 @@ def test_the_process_environment_does_not_leak() -> None:
     code = (
         "import asyncio, os\n"
         "from headgate.testing.tool_kit import Listener\n"
-        "from tools.programs import command, python\n"
+        "from tests.tools.programs import command, python\n"
         "async def main():\n"
         f"    async with command(python({ENVIRON!r})) as show:\n"
         "        print((await show.call({}, Listener().context())).payload)\n"
         "asyncio.run(main())\n"
     )
-    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parent.parent.parent), *sys.path])
     environ = {**os.environ, "PYTHONPATH": path, "ANTHROPIC_API_KEY": "hunter2-hunter2"}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert "PATH" in json.loads(done.stdout)

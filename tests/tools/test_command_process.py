@@ -137,7 +137,7 @@ def test_orphans_are_waited_for_where_the_gateway_is_process_one() -> None:
     code = (
         "import asyncio, ctypes, sys\n"
         "from headgate.testing.tool_kit import Listener\n"
-        "from tools.programs import children, command, python\n"
+        "from tests.tools.programs import children, command, python\n"
         "assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0\n"  # PR_SET_CHILD_SUBREAPER
         "async def main():\n"
         '    leave = \'import subprocess, sys; subprocess.Popen([sys.executable, "-c", "input()"], stdin=0)\'\n'
@@ -146,7 +146,7 @@ def test_orphans_are_waited_for_where_the_gateway_is_process_one() -> None:
         "    print(children())\n"
         "asyncio.run(main())\n"
     )
-    paths = [str(Path(__file__).parent.parent), *sys.path]
+    paths = [str(Path(__file__).parent.parent.parent), *sys.path]
     argv = [sys.executable, "-c", f"import sys; sys.path[:] = {paths!r}\n{code}"]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")

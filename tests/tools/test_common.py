@@ -18,7 +18,7 @@ def spec(**keys: Any) -> ToolSpec:
 
 def test_the_registry_names_each_kind_once() -> None:
     """Every kind is registered under its own name, with a summary and a spec that has a schema."""
-    assert list(TOOLS) == ["http", "function", "command", "client"]
+    assert list(TOOLS) == ["http", "function", "command", "client", "mcp"]
     for name, kind in TOOLS.items():
         assert (kind.name, bool(kind.summary)) == (name, True)
         assert kind.spec.model_json_schema()["properties"]["kind"]["const"] == name

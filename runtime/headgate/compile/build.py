@@ -167,7 +167,9 @@ class Builder:
 
     def _behind(self, item: Item) -> list[str]:
         """The server that a tool is opened on: the tool must not keep one that was closed."""
-        server = self._draft.servers.get(getattr(item.spec, "server", "")) if item.kind else None
+        if item.kind is None or item.kind.name != "mcp" or item.spec is None:
+            return []
+        server = self._draft.servers.get(item.spec.server)
         return [server.fingerprint] if server is not None else []
 
     def _server(self, name: str) -> ToolServer:
