@@ -19,6 +19,7 @@ from benchmarks.footprint import memory, start
 from benchmarks.latency import eight_calls, first_delta, request_cpu, tool_turn
 from benchmarks.load import paced, poured
 from benchmarks.manifests import manifests
+from benchmarks.mcp_turn import mcp_turn
 from benchmarks.rows import Row, as_table
 
 ROWS: Mapping[str, Callable[[Bench], Awaitable[list[Row]]]] = {
@@ -27,6 +28,7 @@ ROWS: Mapping[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "paced": paced,
     "flat": poured,
     "tool": tool_turn,
+    "mcp": mcp_turn,
     "eight": eight_calls,
     "memory": memory,
     "start": start,

@@ -164,7 +164,7 @@ def _cors(server: Server) -> CORSConfig | None:
     ]
     return CORSConfig(
         allow_origins=list(server.cors.origins),
-        allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=[*names, "Last-Event-ID", "X-Headgate-Agent"],
         expose_headers=[
             "ETag",
