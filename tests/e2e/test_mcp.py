@@ -232,6 +232,15 @@ async def test_a_stopped_server_has_no_other_name(tree: Tree) -> None:
         assert (answer.status_code, "did you mean 'files'?" in answer.text) == (422, True)
 
 
+async def test_conditions_about_a_listed_tool(tree: Tree) -> None:
+    """They are checked against what the server lists, and the edit is live: the server may list another tomorrow."""
+    rules = '[approvals.sums]\ntools = ["files__add"]\nwhen = "args.amount > 3"\ndecide = "ask"\n'
+    async with live(tree(toml=table("files") + rules, tools=[])) as gateway:
+        assert [str(each) for each in gateway.gateway.snapshot.warnings if each.code == "HG1306"] == [
+            "gateway.toml:19:14: warning[HG1306] 'when': there is no 'args.amount'; args has a, b"
+        ]
+
+
 async def test_imported_servers(tree: Tree, tmp_path: Path) -> None:
     """Servers of another program's settings are taken by name, with the variables that they refer to."""
     settings = tmp_path / "claude.json"

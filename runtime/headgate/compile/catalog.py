@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from headgate.compile.checks.conditions import check_listed
 from headgate.compile.draft import Draft
 from headgate.compile.planned import BUILT_IN
 from headgate.core.kind import Finding
@@ -67,7 +68,8 @@ def gather(draft: Draft, tools: Mapping[str, Tool], servers: Mapping[str, Upstre
                 if found.severity == "warning":
                     del listed[name]
     findings += _absent(draft, offered, servers)
-    return Catalog(own, offered, tuple(findings), versions)
+    catalog = Catalog(own, offered, (), versions)
+    return replace(catalog, findings=(*findings, *check_listed(draft, catalog.all)))
 
 
 def _judged(draft: Draft, name: str, server: Upstream) -> Iterator[Diagnostic]:

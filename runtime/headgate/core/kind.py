@@ -121,6 +121,10 @@ def _no_files(_spec: Any) -> tuple[str, ...]:
     return ()
 
 
+def _nothing_told(_spec: Any, _scope: Scope) -> None:
+    return None
+
+
 def _no_models(_spec: Any) -> Mapping[Key, str]:
     return {}
 
@@ -132,8 +136,10 @@ class Kind(Generic[S, B_co]):
     `open(spec, env)` is an async context manager: entering makes the object ready to use, leaving releases all that
     it holds. `check(spec, scope)` finds what the spec's own types cannot (it does no I/O but may import). `files(spec)`
     names the files of the tree that the object reads when it is opened. `models(spec)` are the models that it asks by
-    itself, as agents name them, by the key of the spec where each stands; they must exist. `choose(spec, environ)`
-    makes the kind an alias: it answers the raw spec, `kind` included, of the kind that stands in for it.
+    itself, as agents name them, by the key of the spec where each stands; they must exist. `arguments(spec, scope)` is
+    the JSON Schema of a tool's arguments that its manifest leaves unsaid, None while nobody can tell.
+    `choose(spec, environ)` makes the kind an alias: it answers the raw spec, `kind` included, of the kind that stands
+    in for it.
     """
 
     name: str
@@ -143,6 +149,7 @@ class Kind(Generic[S, B_co]):
     check: Callable[[S, Scope], Iterable[Finding]] = _nothing_to_check
     files: Callable[[S], tuple[str, ...]] = _no_files
     models: Callable[[S], Mapping[Key, str]] = _no_models
+    arguments: Callable[[S, Scope], Mapping[str, Any] | None] = _nothing_told
     choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -37,6 +38,13 @@ def check(spec: FunctionSpec, scope: Scope) -> Iterator[Finding]:
 def load_parameters(spec: FunctionSpec, packages: Sequence[str]) -> Parameters:
     """The parameters of the function that the manifest names; raises `LocateError`."""
     return read_parameters(locate(spec.call, packages), hinted=spec.input is None)
+
+
+def hinted(spec: FunctionSpec, scope: Scope) -> Mapping[str, Any] | None:
+    """The JSON Schema that the function's type hints give; None when it cannot be imported."""
+    with contextlib.suppress(LocateError):
+        return load_parameters(spec, scope.packages).schema
+    return None
 
 
 def _mismatches(schema: dict[str, Any], parameters: Parameters) -> Iterator[Finding]:
