@@ -90,8 +90,7 @@ class Host:
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
-        superseded = session.run if session is not None else None
-        self._admit(order, session, superseded)
+        self._admit(order, session, session.run if session is not None else None)
         planned(self.snapshot, order, reached=True)
 
     def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
