@@ -98,6 +98,13 @@ async def test_who_shares(per: str, shared: list[bool]) -> None:
         assert await made(held, tool, calling(), context(session)) is not hit
 
 
+async def test_runs_without_a_session_share_nothing() -> None:
+    """With `per = "session"` the answer that a stranger's run has had is not told to another."""
+    held, tool = cache(per="session"), Tool()
+    ones, others = (context(("", team, team), run=f"run_{team}") for team in ("ops", "sales"))
+    assert [await made(held, tool, calling(), each) for each in (ones, ones, others)] == [True, False, True]
+
+
 async def test_limits() -> None:
     """What was not asked for the longest time goes first; what is too large is not kept."""
     held, tool = cache(max_entries=2), Tool()

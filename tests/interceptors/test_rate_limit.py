@@ -82,6 +82,16 @@ async def test_holders(per: str, others: dict[str, Any]) -> None:
     assert not await passes(limit, **different)
 
 
+async def test_runs_without_a_session() -> None:
+    """Each counts for itself: runs of strangers do not use up one bucket."""
+    limit = limiter(Clock(), per="session", burst=1)
+    ctx = replace(Listener().call(), session=SessionInfo("", "ops", "me"))
+    await limit.around_tool(ctx, calling(), Tool())
+    with pytest.raises(PolicyRefused):
+        await limit.around_tool(ctx, calling(), Tool())
+    assert await limit.around_tool(replace(ctx, run="run_of_another"), calling(), Tool()) == INNOCENT
+
+
 async def test_a_refusal_says_when_to_try_again() -> None:
     """Model and client read the seconds."""
     async with opened(KIND, {"limit": "1/h"}) as limit:

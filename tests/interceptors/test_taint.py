@@ -138,6 +138,27 @@ async def test_taint_survives_a_restart(tree: Tree) -> None:
     )
 
 
+@pytest.mark.parametrize("anew", [[], [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]])
+async def test_another_history_does_not_undo_it(tree: Tree, anew: list[dict[str, str]]) -> None:
+    """A client that drops what its session has read is tainted all the same, time and again, and after a restart."""
+    root = tree(SCRIPT, toml=TAINT, files=FILES)
+    found = []
+    async with live(root) as gateway:
+        session = await gateway.session()
+        session.messages = list(anew)
+        found.append(outcomes(await session.say("write")))
+        await session.say("read")
+        for _ in range(2):
+            session.messages = list(anew)
+            found.append(outcomes(await session.say("write")))
+    async with live(root) as gateway:
+        session.http = gateway.http
+        for _ in range(2):
+            session.messages = list(anew)
+            found.append(outcomes(await session.say("write")))
+    assert found == [[("send", "")], *([[("send", "tainted")]] * 4)]
+
+
 async def test_calls_side_by_side(tree: Tree) -> None:
     """A call of the same turn was decided on before the model had read anything: it is made; the next is not."""
     async with live(tree(SCRIPT, toml=TAINT, files=FILES)) as gateway:

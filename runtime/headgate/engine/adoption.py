@@ -51,6 +51,7 @@ async def _adopt(host: Host, found: Resumption) -> None:
         record.id, order, host.snapshot.acquire(), plan, choice, host.logs.claimed(record), record.session_id or "",
         fence=record.fence, progress=progress_of(record), steps=steps_of(found, start), ending=ending,
     )  # fmt: skip
+    run.taint.sources |= set(record.request.tainted)
     host.hold(run)
     recorder = host.recorder(run)
     recorder.emit(reason_of(found, start))

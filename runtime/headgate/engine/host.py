@@ -90,8 +90,7 @@ class Host:
     def check(self, order: Order, session: Session | None = None) -> None:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
-        superseded = session.run if session is not None else None
-        self._admit(order, session, superseded)
+        self._admit(order, session, session.run if session is not None else None)
         planned(self.snapshot, order, reached=True)
 
     def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
@@ -112,6 +111,7 @@ class Host:
         self.hold(run)
         try:
             transcript = await _transcript(self, order, session)
+            run.taint.sources |= transcript.tainted
             recorder = self.recorder(run)
             started = RunStarted(agent=plan.name, revision=snapshot.revision, model=choice.model)
             deserted = await recorder.begin(new_run(run, transcript), self.lease, started)
@@ -260,8 +260,10 @@ async def end(host: Host, record: RunRecord, ending: Ending) -> None:
 
 async def _transcript(host: Host, order: Order, session: Session | None) -> Transcript:
     """What the model sees first; a run of the session that has not ended is in the way, or is ended."""
-    if session is None or session.head_run is None or _begins_anew(order, session):
+    if session is None or session.head_run is None:
         return join((), order.messages)
+    if _begins_anew(order, session):
+        return Transcript(None, (), order.messages, session.tainted)
     conversation = await host.ledger.conversation(session.id)
     if conversation and conversation[-1].state not in ENDED:
         head = conversation[-1].run_id

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from headgate.engine.run import Run
 from headgate.engine.transcript import Transcript
 from headgate.engine.witness import Witness
@@ -17,7 +19,8 @@ def new_run(run: Run, transcript: Transcript) -> NewRun:
         id=run.id, agent=run.plan.name, principal=principal.key, key_digest=principal.digest, team=principal.team,
         model=run.choice.model, revision=run.snapshot.revision, created_at=datetime.now(UTC).timestamp(),
         messages=transcript.posted, session_id=run.session_id or None, prior_run=transcript.prior_run,
-        channel=order.channel, request=order.request,
+        channel=order.channel,
+        request=msgspec.structs.replace(order.request, tainted=tuple(sorted(transcript.tainted))),
     )  # fmt: skip
 
 

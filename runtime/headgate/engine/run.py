@@ -13,6 +13,7 @@ from headgate.core.events import EventId, Outcome
 from headgate.core.messages import Message
 from headgate.engine.calls import Bell
 from headgate.engine.eventlog import EventLog, Follower
+from headgate.engine.taint import Taint
 from headgate.stores.records import Progress, RunRequest
 
 
@@ -68,6 +69,7 @@ class Run:
     steps: int = 0
     calling: Counter[str] = field(default_factory=Counter)
     bell: Bell = field(default_factory=Bell)
+    taint: Taint = field(default_factory=Taint)
     begun: bool = False
     ending: Ending | None = None
     task: asyncio.Task[None] | None = None

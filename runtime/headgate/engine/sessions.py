@@ -24,13 +24,14 @@ _SWEEP = 60.0
 @dataclass(slots=True)
 class Session:
     """A live view of one session: its record, its newest run, the run that is in progress here, and the last one that
-    is known to have ended."""
+    is known to have ended, with the sources that it and those before had read from."""
 
     record: SessionRecord
     head_run: str | None
     run: Run | None = None
     opening: bool = False
     settled: str | None = None
+    tainted: frozenset[str] = frozenset()
     _log: weakref.ref[EventLog] | None = None
 
     @property
@@ -52,7 +53,7 @@ class Session:
 
     def _forget(self, run: Run) -> None:
         if run.finished:
-            self.settled = run.id
+            self.settled, self.tainted = run.id, self.tainted | run.taint.sources
         if self.run is run:
             self.run = None
 

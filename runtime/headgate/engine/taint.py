@@ -1,4 +1,5 @@
-"""What a run has read that nobody vouches for: told from its transcript alone, so that it is the same after a restart.
+"""What a run has read that nobody vouches for: told from its transcript, so that it is the same after a restart, and
+from what earlier runs of its session had read, which a client that posts another history does not undo.
 
 Results are marked (`ToolResult.meta`) when they are made. They count from the model's next turn on, since calls of the
 same turn were decided on before the model had read them.
@@ -25,5 +26,10 @@ class Taint:
 
     def read(self, messages: Iterable[Message]) -> None:
         """The model is going to see these messages."""
-        parts = (part for message in messages for part in message.parts if isinstance(part, ToolOutcome))
-        self.sources |= {str(part.result.meta[MARK]) for part in parts if MARK in part.result.meta}
+        self.sources |= sources_of(messages)
+
+
+def sources_of(messages: Iterable[Message]) -> set[str]:
+    """The sources of the results in these messages."""
+    parts = (part for message in messages for part in message.parts if isinstance(part, ToolOutcome))
+    return {str(part.result.meta[MARK]) for part in parts if MARK in part.result.meta}

@@ -12,16 +12,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from headgate.core.messages import Message, Part, ToolCall, ToolOutcome, failed
+from headgate.engine.taint import sources_of
 from headgate.stores.records import Exchange
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """`prior_run` is the run that the conversation goes on from, `posted` what is new since then."""
+    """`prior_run` is the run that the conversation goes on from, `posted` what is new since then. `tainted` are the
+    sources that the session has read from, also where the conversation does not go on from it."""
 
     prior_run: str | None
     history: tuple[Message, ...]
     posted: tuple[Message, ...]
+    tainted: frozenset[str] = frozenset()
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -39,14 +42,18 @@ def join(conversation: Sequence[Exchange], posted: Sequence[Message]) -> Transcr
             break
         history += [*exchange.posted, *exchange.produced]
         prior, at = exchange.run_id, after
-    return Transcript(prior, tuple(history), tuple(posted[at:]))
+    return Transcript(prior, tuple(history), tuple(posted[at:]), _tainted(conversation))
 
 
 def go_on(conversation: Sequence[Exchange], posted: Sequence[Message]) -> Transcript:
     """The transcript of a run that begins with `posted`, after all that was said in the conversation."""
     history = [message for each in conversation for message in (*each.posted, *each.produced)]
     prior = conversation[-1].run_id if conversation else None
-    return Transcript(prior, tuple(history), tuple(posted))
+    return Transcript(prior, tuple(history), tuple(posted), _tainted(conversation))
+
+
+def _tainted(conversation: Sequence[Exchange]) -> frozenset[str]:
+    return frozenset(name for each in conversation for name in (*each.tainted, *sources_of(each.produced)))
 
 
 def _matched(exchange: Exchange, posted: Sequence[Message], at: int) -> int | None:

@@ -21,7 +21,7 @@ from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, ToolNext, TurnDone
 from headgate.core.scalars import DURATION, duration_text, seconds
 from headgate.interceptors.budget_meter import Calendar, MemoryMeter, Meter, Spent, Window, calendar, rolling
-from headgate.interceptors.common import InterceptorSpec, Passing, Touched
+from headgate.interceptors.common import InterceptorSpec, Passing, Touched, conversation
 
 Per = Literal["key", "team", "session", "agent", "tool"]
 _UNITS = ("day", "month")
@@ -56,7 +56,7 @@ class BudgetSpec(InterceptorSpec):
     calls: Annotated[int, Field(ge=1)] | None = None
     """Tool calls that may be made; when they are used up, further calls are refused, and turns are not."""
     per: Per = "key"
-    """Who has a budget of their own."""
+    """Who has a budget of their own; a run without a session counts as a session."""
     window: WindowText = "day"
     """The time that the budget is for: `day` or `month` of the calendar, or a duration, such as `24h`, that goes along
     with the time."""
@@ -133,7 +133,7 @@ class Budget(Passing):
     def _holder(self, ctx: RunContext | ToolContext, tool: str = "") -> str:
         """Who pays; a run without a session is one of its own."""
         session = ctx.session
-        held = {"key": session.key, "team": session.team, "session": session.id or ctx.run, "agent": ctx.agent}
+        held = {"key": session.key, "team": session.team, "session": conversation(ctx), "agent": ctx.agent}
         return held.get(self._spec.per, tool)
 
     def _spent(self, so_far: Spent) -> PolicyRefused | None:

@@ -8,17 +8,17 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from pydantic import Field
 
-from headgate.core.context import SessionInfo, ToolContext
+from headgate.core.context import ToolContext
 from headgate.core.kind import Env, Kind
 from headgate.core.messages import ToolCall, ToolResult, encode
 from headgate.core.ports import Annotations, ToolDefinition, ToolNext
 from headgate.core.scalars import Duration, SomeSize
-from headgate.interceptors.common import InterceptorSpec, Passing
+from headgate.interceptors.common import InterceptorSpec, Passing, conversation
 
 Per = Literal["all", "team", "key", "session"]
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
@@ -32,7 +32,8 @@ class CacheSpec(InterceptorSpec):
     ttl: Annotated[Duration, Field(gt=0)] = 300.0
     """How long an answer holds."""
     per: Per = "key"
-    """Who shares answers: everybody, a team, the holder of a key, or a session."""
+    """Who shares answers: everybody, a team, the holder of a key, or a session, which a run
+    without one is for itself."""
     max_entries: Annotated[int, Field(ge=1)] = 1_000
     """How many answers are kept; those that were not asked for the longest time go first."""
     max_bytes: SomeSize = 16 << 20
@@ -106,7 +107,7 @@ class Cache(Passing):
         """The answer that is known, or the one that another call waits for, or that of the call."""
         if ctx.tool is None or not ctx.tool.annotations.read_only or call.args is None:
             return await call_next(call, ctx)
-        key = self._key(ctx.session, ctx.tool, call)
+        key = self._key(ctx, ctx.tool, call)
         while True:
             known = self._answers.get(key)
             if known is not None and not ctx.resumed:
@@ -133,9 +134,10 @@ class Cache(Passing):
                 del self._flights[key]
             flight.set_result(result)
 
-    def _key(self, session: SessionInfo, tool: ToolDefinition, call: ToolCall) -> bytes:
+    def _key(self, ctx: ToolContext, tool: ToolDefinition, call: ToolCall) -> bytes:
         """What must be the same: who shares, the tool in its present edition, and the arguments in any order."""
-        holder: dict[Per, Any] = {"all": "", "team": session.team, "key": session.key, "session": session.id}
+        session = ctx.session
+        holder: dict[Per, str] = {"all": "", "team": session.team, "key": session.key, "session": conversation(ctx)}
         edition, known = self._editions.get(call.name, (0, None))
         if known is not tool:
             edition += 1

@@ -47,6 +47,11 @@ class InterceptorSpec(Spec):
         return True
 
 
+def conversation(ctx: RunContext | ToolContext) -> str:
+    """Who counts where something is for each session; a run without a session is one of its own."""
+    return ctx.session.id or ctx.run
+
+
 class Passing:
     """Lets every turn and every call pass; kinds override what they are about."""
 

@@ -17,7 +17,7 @@ from headgate.core.kind import Env, Kind
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ToolNext
 from headgate.core.scalars import Rate
-from headgate.interceptors.common import InterceptorSpec, Passing
+from headgate.interceptors.common import InterceptorSpec, Passing, conversation
 
 Per = Literal["key", "team", "session", "agent", "tool"]
 _REMEMBERED = 100_000
@@ -30,7 +30,7 @@ class RateLimitSpec(InterceptorSpec):
     limit: Rate
     """How many calls in which time, such as `60/min`."""
     per: Per = "key"
-    """Who has a limit of their own."""
+    """Who has a limit of their own; a run without a session counts as a session."""
     burst: Annotated[int, Field(ge=1)] | None = None
     """How many calls may come at once; as many as the rate says if unstated."""
 
@@ -63,8 +63,8 @@ class RateLimit(Passing):
 
     def _holder(self, ctx: ToolContext, call: ToolCall) -> str:
         session = ctx.session
-        held = {"key": session.key, "team": session.team, "session": session.id, "agent": ctx.agent, "tool": call.name}
-        return held[self._per]
+        held = {"key": session.key, "team": session.team, "session": conversation(ctx), "agent": ctx.agent}
+        return held.get(self._per, call.name)
 
     def _take(self, holder: str) -> float:
         """Takes a token; returns the seconds until there is one when there is none."""

@@ -102,13 +102,15 @@ class Produced(msgspec.Struct, frozen=True):
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the caller wanted the run to be shaped: what is needed beside the messages to go on with it elsewhere.
 
-    `timeout` is in seconds.
+    `timeout` is in seconds. `tainted` are the sources that earlier runs of the session had read from, whether or not
+    the messages still show it.
     """
 
     model: str | None = None
     profile: str | None = None
     input: dict[str, Any] = {}
     timeout: float | None = None
+    tainted: tuple[str, ...] = ()
 
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,13 +221,17 @@ class RunEndRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a conversation: the messages it began with, those it produced, and the answer that was streamed."""
+    """One run of a conversation: the messages it began with, those it produced, and the answer that was streamed.
+
+    `tainted` is that of its `RunRequest`.
+    """
 
     run_id: str
     answer: str
     state: RunState
     posted: tuple[Message, ...]
     produced: tuple[Message, ...]
+    tainted: tuple[str, ...] = ()
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):

@@ -159,7 +159,7 @@ def exchanges(rows: Iterable[Row]) -> tuple[Exchange, ...]:
     posted: dict[str, list[Message]] = {}
     produced: dict[str, list[Message]] = {}
     for row in rows:
-        run, role, parts, step = row[0], *row[3:]
+        run, role, parts, step = row[0], *row[3:6]
         found.setdefault(run, row)
         if role is not None:
             side = posted if step is None else produced
@@ -171,6 +171,7 @@ def exchanges(rows: Iterable[Row]) -> tuple[Exchange, ...]:
             state=row[2],
             posted=tuple(posted.get(run, ())),
             produced=tuple(produced.get(run, ())),
+            tainted=_request(row[6]).tainted,
         )
         for run, row in found.items()
     )

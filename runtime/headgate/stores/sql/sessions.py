@@ -73,7 +73,7 @@ WITH RECURSIVE chain (id, depth) AS (
     FROM chain JOIN runs ON runs.id = chain.id
     WHERE runs.prior_run IS NOT NULL
 )
-SELECT runs.id, runs.answer, runs.state, messages.role, messages.parts, messages.step
+SELECT runs.id, runs.answer, runs.state, messages.role, messages.parts, messages.step, runs.request
 FROM chain JOIN runs ON runs.id = chain.id LEFT JOIN messages ON messages.run_id = runs.id
 ORDER BY chain.depth DESC, messages.n
 """
