@@ -125,6 +125,10 @@ def _no_models(_spec: Any) -> Mapping[Key, str]:
     return {}
 
 
+def _nowhere(_spec: Any) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S, B_co]):
     """One kind of a family.
@@ -132,8 +136,9 @@ class Kind(Generic[S, B_co]):
     `open(spec, env)` is an async context manager: entering makes the object ready to use, leaving releases all that
     it holds. `check(spec, scope)` finds what the spec's own types cannot (it does no I/O but may import). `files(spec)`
     names the files of the tree that the object reads when it is opened. `models(spec)` are the models that it asks by
-    itself, as agents name them, by the key of the spec where each stands; they must exist. `choose(spec, environ)`
-    makes the kind an alias: it answers the raw spec, `kind` included, of the kind that stands in for it.
+    itself, as agents name them, by the key of the spec where each stands; they must exist. `server(spec)` is
+    the MCP server that the object is opened on, and anew when that is. `choose(spec, environ)` makes the kind an alias:
+    it answers the raw spec, `kind` included, of the kind that stands in for it.
     """
 
     name: str
@@ -143,6 +148,7 @@ class Kind(Generic[S, B_co]):
     check: Callable[[S, Scope], Iterable[Finding]] = _nothing_to_check
     files: Callable[[S], tuple[str, ...]] = _no_files
     models: Callable[[S], Mapping[Key, str]] = _no_models
+    server: Callable[[S], str | None] = _nowhere
     choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
 
 
