@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from headgate.cli.client.port import Reply
 from headgate.cli.client.site import Site, sited
-from headgate.cli.desk import Desk, View, open_desk
+from headgate.cli.desk import View
 from headgate.cli.render import questions
 from headgate.cli.render.words import visible
+from headgate.cli.work import FORMAT, at_desk
 from headgate.stores.waits import Decision
 
-T = TypeVar("T")
-_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 _REASON = click.option("--reason", default="", help="Why; the model reads it.")
 _WAIT = click.argument("wait", metavar="ID")
 
@@ -52,10 +49,10 @@ def approvals() -> None:
 
 @approvals.command("list")
 @sited
-@_FORMAT
+@FORMAT
 def list_command(form: str, **options: Any) -> None:
     """List what waits for an answer, newest first."""
-    found = _at_desk(Site(**options), lambda desk: desk.pending())
+    found = at_desk(Site(**options), lambda desk: desk.pending())
     if form == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -65,10 +62,10 @@ def list_command(form: str, **options: Any) -> None:
 @approvals.command()
 @_WAIT
 @sited
-@_FORMAT
+@FORMAT
 def show(wait: str, form: str, **options: Any) -> None:
     """Show the question ID with all its arguments."""
-    _show(_at_desk(Site(**options), lambda desk: desk.show(wait)), form)
+    _show(at_desk(Site(**options), lambda desk: desk.show(wait)), form)
 
 
 @approvals.command()
@@ -77,21 +74,21 @@ def show(wait: str, form: str, **options: Any) -> None:
 @click.option("--remember", is_flag=True, help="Until the session ends, do not ask about this tool again.")
 @click.option("--edit", metavar="JSON", callback=_object, help="Arguments to call it with instead: an object.")
 @sited
-@_FORMAT
+@FORMAT
 def approve(wait: str, form: str, *, reason: str, remember: bool, edit: dict[str, Any] | None, **options: Any) -> None:
     """Let the call of the question ID be made."""
     reply = Reply("approve", reason=reason, remember=remember, edited_args=edit)
-    _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, reply)), form)
+    _show(at_desk(Site(**options), lambda desk: desk.answer(wait, reply)), form)
 
 
 @approvals.command()
 @_WAIT
 @_REASON
 @sited
-@_FORMAT
+@FORMAT
 def deny(wait: str, form: str, *, reason: str, **options: Any) -> None:
     """Refuse the call of the question ID."""
-    _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, Reply("deny", reason=reason))), form)
+    _show(at_desk(Site(**options), lambda desk: desk.answer(wait, Reply("deny", reason=reason))), form)
 
 
 @approvals.command()
@@ -99,20 +96,20 @@ def deny(wait: str, form: str, *, reason: str, **options: Any) -> None:
 @click.argument("outcome", type=click.Choice(["retry", "done", "failed"]))
 @_REASON
 @sited
-@_FORMAT
+@FORMAT
 def settle(wait: str, outcome: Decision, form: str, *, reason: str, **options: Any) -> None:
     """Say what became of the call of the question ID, which was cut off: make it again, it was done, or it failed."""
-    _show(_at_desk(Site(**options), lambda desk: desk.answer(wait, Reply(outcome, reason=reason))), form)
+    _show(at_desk(Site(**options), lambda desk: desk.answer(wait, Reply(outcome, reason=reason))), form)
 
 
 @approvals.command()
 @_WAIT
 @click.option("--for", "approver", metavar="KEY", help="The key whose answer it will be; otherwise your own.")
 @sited
-@_FORMAT
+@FORMAT
 def link(wait: str, form: str, *, approver: str | None, **options: Any) -> None:
     """Make links that answer the question ID, each of them once: one approves, one denies."""
-    made = _at_desk(Site(**options), lambda desk: desk.links(wait, approver))
+    made = at_desk(Site(**options), lambda desk: desk.links(wait, approver))
     lines = [f"approve  {made['approve']}", f"deny     {made['deny']}", f"as {made['for']}, {_left(made)}"]
     click.echo(json.dumps(made, indent=2) if form == "json" else "\n".join(lines))
 
@@ -120,10 +117,10 @@ def link(wait: str, form: str, *, approver: str | None, **options: Any) -> None:
 @approvals.command()
 @click.argument("session")
 @sited
-@_FORMAT
+@FORMAT
 def grants(session: str, form: str, **options: Any) -> None:
     """List what is remembered for SESSION: calls that are not asked about any more."""
-    found = _at_desk(Site(**options), lambda desk: desk.grants(session))
+    found = at_desk(Site(**options), lambda desk: desk.grants(session))
     if form == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -136,24 +133,13 @@ def grants(session: str, form: str, **options: Any) -> None:
 @sited
 def revoke(session: str, tool: str | None, **options: Any) -> None:
     """Forget what is remembered for SESSION: later calls are asked about again."""
-    count = _at_desk(Site(**options), lambda desk: desk.revoke(session, tool))
+    count = at_desk(Site(**options), lambda desk: desk.revoke(session, tool))
     click.echo(f"{count} revoked")
 
 
 def _grant(view: View) -> str:
     only = f" for {questions.exact(view['qualifier'])}" if view["qualifier"] else ""
     return f"{view['tool']}{only} (policy {view['policy']}), by {view['granted_by']}"
-
-
-def _at_desk(site: Site, work: Callable[[Desk], Awaitable[T]]) -> T:
-    api_key = site.api_key() if site.url is not None else ""
-    site.warn()
-
-    async def done() -> T:
-        async with open_desk(site, api_key) as desk:
-            return await work(desk)
-
-    return asyncio.run(done())
 
 
 def _show(view: View, form: str) -> None:

@@ -167,9 +167,7 @@ class Builder:
 
     def _behind(self, item: Item) -> list[str]:
         """The server that a tool is opened on: the tool must not keep one that was closed."""
-        if item.kind is None or item.kind.name != "mcp" or item.spec is None:
-            return []
-        server = self._draft.servers.get(item.spec.server)
+        server = self._draft.servers.get(item.server) if item.server is not None else None
         return [server.fingerprint] if server is not None else []
 
     def _server(self, name: str) -> ToolServer:
@@ -192,9 +190,7 @@ class Builder:
         return {name: each.value for (of, name), each in self._resources.items() if of == family}
 
     def _open(self, item: Item) -> AbstractAsyncContextManager[Any]:
-        if item.kind is None:
-            raise ConfigError("the object has no kind")
-        return item.kind.open(item.spec, self._env(item.name))
+        return item.open(self._env(item.name))
 
     def _env(self, name: str) -> Env:
         gateway = self._draft.gateway

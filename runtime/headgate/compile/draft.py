@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from headgate.compile.decode import covers
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.specs import Agent, Gateway
-from headgate.core.kind import Finding, Key, Kind, Kinds
+from headgate.core.errors import ConfigError
+from headgate.core.kind import Env, Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.layers import Layers
 from headgate.manifest.source import Document, Span
@@ -109,6 +111,17 @@ class Item:
     def models(self) -> Mapping[Key, str]:
         """The models that it asks by itself, by the key below its own where each stands."""
         return self.kind.models(self.spec) if self.kind is not None and self.spec is not None else {}
+
+    @property
+    def server(self) -> str | None:
+        """The MCP server that it is opened on, or None."""
+        return self.kind.server(self.spec) if self.kind is not None and self.spec is not None else None
+
+    def open(self, env: Env) -> AbstractAsyncContextManager[Any]:
+        """See `Kind.open`; raises `ConfigError` for an object of no known kind."""
+        if self.kind is None:
+            raise ConfigError("the object has no kind")
+        return self.kind.open(self.spec, env)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def fold_agents(
 def bind(tool: Tool) -> BoundTool:
     """A tool with its argument check, without interceptors."""
     definition, timeout = tool.definition, tool.timeout
-    violations = violations_of(definition.input_schema, foreign=definition.kind == "mcp")
+    violations = violations_of(definition.input_schema, foreign=definition.server is not None)
     receive = getattr(tool, "receive", None)  # of a `ClientTool`; asking for the protocol takes longer than all this
     if receive is not None:
         return BoundTool(definition, violations, _deferred, timeout, receive)

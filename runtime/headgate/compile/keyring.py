@@ -132,8 +132,7 @@ class Keyring:
             environ=self._environ,
             scrub=Redactor(draft.secrets).scrub,
         )
-        opened: AbstractAsyncContextManager[Any] = item.kind.open(item.spec, env)  # type: ignore[union-attr]
-        return opened
+        return item.open(env)
 
 
 async def compile_tree(

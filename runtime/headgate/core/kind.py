@@ -129,6 +129,10 @@ def _no_models(_spec: Any) -> Mapping[Key, str]:
     return {}
 
 
+def _nowhere(_spec: Any) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S, B_co]):
     """One kind of a family.
@@ -137,9 +141,9 @@ class Kind(Generic[S, B_co]):
     it holds. `check(spec, scope)` finds what the spec's own types cannot (it does no I/O but may import). `files(spec)`
     names the files of the tree that the object reads when it is opened. `models(spec)` are the models that it asks by
     itself, as agents name them, by the key of the spec where each stands; they must exist. `arguments(spec, scope)` is
-    the JSON Schema of a tool's arguments that its manifest leaves unsaid, None while nobody can tell.
-    `choose(spec, environ)` makes the kind an alias: it answers the raw spec, `kind` included, of the kind that stands
-    in for it.
+    the JSON Schema of a tool's arguments that its manifest leaves unsaid, None while nobody can tell. `server(spec)` is
+    the MCP server that the object is opened on, and anew when that is. `choose(spec, environ)` makes the kind an alias:
+    it answers the raw spec, `kind` included, of the kind that stands in for it.
     """
 
     name: str
@@ -150,6 +154,7 @@ class Kind(Generic[S, B_co]):
     files: Callable[[S], tuple[str, ...]] = _no_files
     models: Callable[[S], Mapping[Key, str]] = _no_models
     arguments: Callable[[S, Scope], Mapping[str, Any] | None] = _nothing_told
+    server: Callable[[S], str | None] = _nowhere
     choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
 
 

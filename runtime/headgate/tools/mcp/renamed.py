@@ -126,6 +126,11 @@ def shaped(result: ToolResult, shape: ShapeText | None) -> ToolResult:
 
 
 KIND: Kind[McpSpec, RenamedTool] = Kind(
-    "mcp", "One tool of an MCP server, renamed, narrowed, with preset arguments.", McpSpec, open_tool, check
+    "mcp",
+    "One tool of an MCP server, renamed, narrowed, with preset arguments.",
+    McpSpec,
+    open_tool,
+    check,
+    server=lambda spec: spec.server,
 )
 """The registration of the kind."""
