@@ -6,6 +6,7 @@ import sys
 
 import structlog
 
+from headgate.mcp.murmur import LINES, WINDOW, Murmur
 from headgate.mcp.spec import Mcp, ServerSpec
 from tests.mcp.servers import opened
 from tests.waiting import until
@@ -35,3 +36,20 @@ async def test_a_refusal_that_repeats_a_secret_is_logged_without_it() -> None:
     lost = [each["reason"] for each in logged if each["event"] == "mcp.lost"]
     assert any("no entry with [redacted]" in each for each in lost)
     assert SECRET not in str(logged)
+
+
+def test_a_server_that_writes_without_end_does_not_fill_the_log() -> None:
+    """A window has so many lines; how many were left out is told when the next begins, and at the end."""
+    now = 0.0
+    heard = Murmur("noisy", str, lambda: now)
+    with structlog.testing.capture_logs() as logged:
+        for number in range(LINES + 50):
+            heard(f"line {number}")
+        now = WINDOW
+        heard("later")
+        heard(" ")
+        heard.flush()
+    assert [each["line"] for each in logged if each["event"] == "mcp.stderr"] == [
+        *(f"line {number}" for number in range(LINES)), "later",
+    ]  # fmt: skip
+    assert [each["lines"] for each in logged if each["event"] == "mcp.stderr_left_out"] == [50]
