@@ -9,17 +9,15 @@ from importlib import import_module
 from typing import Any
 
 import httpx2
-import structlog
 
 from headgate.core.kind import Env, Kind
 from headgate.mcp.auth import kind_of
 from headgate.mcp.auth_kind import AuthEnv
 from headgate.mcp.checks import check
+from headgate.mcp.murmur import Murmur
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
 from headgate.mcp.wiring import Wiring
-
-log = structlog.get_logger("headgate.mcp")
 
 DRIVER = "headgate.mcp.link"
 """What speaks to servers, on the SDK; importing it takes most of a second."""
@@ -33,10 +31,7 @@ async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
     program and its group where it has one."""
     driver: Any = await asyncio.to_thread(import_module, DRIVER)
 
-    def heard(line: str) -> None:
-        if line.strip():
-            log.info("mcp.stderr", server=env.name, line=env.scrub(line))
-
+    heard = Murmur(env.name, env.scrub)
     async with _signing(spec, env) as auth:
 
         def connect(mode: str) -> Any:
@@ -52,6 +47,7 @@ async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
                 # Again if need be: a cancellation that comes together with one of the SDK's own may be lost in it.
                 owner.cancel()
                 await asyncio.wait([owner], timeout=_AGAIN)
+            heard.flush()
             async with upstream.moved:  # calls that wait for the next connection wait in vain
                 upstream.moved.notify_all()
 

@@ -100,7 +100,7 @@ class Link:
         try:
             raw = await self._pages(page, noun)
         except (MCPError, ValidationError) as error:
-            log.info("mcp.not_listed", what=noun, reason=str(error)[:200])
+            log.info("mcp.not_listed", what=noun, reason=type(error).__name__)
             return ()
         return tuple(str(each.get("uri", each.get("name"))) for each in raw)
 
@@ -180,7 +180,7 @@ class Link:
                             self.stale.set()
                 await asyncio.sleep(_AGAIN)
         except (MCPError, TimeoutError) as error:
-            log.info("mcp.no_changes", reason=str(error)[:200])
+            log.info("mcp.no_changes", reason=type(error).__name__)
         finally:
             self.followed.set()
 

@@ -177,7 +177,7 @@ class Upstream:
         async with self.moved:
             self._absence.fail(fault, known=self.listed)
             self.moved.notify_all()
-        log.warning("mcp.lost", server=self.name, code=fault.code, reason=fault.message)
+        log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
