@@ -34,6 +34,7 @@ def test_tools_that_cannot_be_used() -> None:
     raw = [
         {"name": "good", "inputSchema": EMPTY},
         {"name": "a b", "inputSchema": EMPTY},
+        {"name": "a\u202eb", "inputSchema": EMPTY},
         {"inputSchema": EMPTY},
         {"name": "none"},
         {"name": "deep", "inputSchema": deep},
@@ -43,7 +44,7 @@ def test_tools_that_cannot_be_used() -> None:
     ]
     found, problems = read_tools(raw)
     assert list(found) == ["good"]
-    assert len(problems) == 6
+    assert len(problems) == 7
     assert problems[-1] == "tool 'twice' is listed twice, so neither is offered"
 
 

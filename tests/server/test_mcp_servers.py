@@ -39,7 +39,7 @@ async def test_the_first_server_of_a_gateway(tree: Tree) -> None:
             "id": made["id"], "name": "fs", "transport": "stdio", "command": sys.executable, "args": [FAKE],
             "url": None, "header_keys": [], "enabled": True, "credential_keys": [], "has_env": True,
             "auth_type": "none", "tool_count": made["tool_count"], "connected": True,
-            "created_at": made["created_at"], "updated_at": None,
+            "created_at": made["created_at"], "updated_at": made["updated_at"],
         }  # fmt: skip
         assert made["tool_count"] > 0
         assert await echoed(boss) == ["ok"]

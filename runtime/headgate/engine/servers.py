@@ -26,6 +26,7 @@ from headgate.mcp.upstream import Upstream
 KIND = "mcp.servers"
 ID, CREATED, HEADERS, CREDENTIALS, AUTH = "x-id", "x-created", "x-headers", "x-credentials", "x-auth-type"
 _TREE = uuid.UUID("5f1d7a52-7a0e-4f2f-9a67-5a3c0f0e6d11")
+_LOST = {"already_exists": "mcp_server_exists", "not_found": "mcp_server_not_found"}
 _PLAIN = ("transport", "command", "args", "env", "url", "enabled")
 
 
@@ -163,6 +164,8 @@ async def amend(amender: Amender, change: Change) -> None:
         await amender.amend(change)
     except Invalid as error:
         raise _silent(error, change.body or {}) from None
+    except (Conflict, NotFound) as error:  # another change came first
+        raise type(error)(error.message, code=_LOST.get(error.code, error.code), details=error.details) from None
 
 
 def _silent(error: Invalid, body: Mapping[str, Any]) -> Invalid:

@@ -8,5 +8,5 @@ from pydantic import Field
 
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 """The name of a field."""
-HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
-"""The value of a field."""
+HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
+"""The value of a field: visible ASCII, spaces and tabs, which is all that senders should use."""

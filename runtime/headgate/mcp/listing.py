@@ -67,7 +67,7 @@ def read_tools(raw: Iterable[Mapping[str, Any]]) -> tuple[dict[str, ListedTool],
         if len(found) >= TOOLS:
             problems.append(f"only the first {TOOLS} tools are offered")
             break
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name != name.translate(_HIDDEN):
             problems.append(f"tool {index + 1} has a name that cannot be used")
             continue
         fault = _fault(each.get("inputSchema"))

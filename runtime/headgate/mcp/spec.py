@@ -15,7 +15,9 @@ Transport = Literal["stdio", "streamable_http", "sse"]
 SUBSYSTEM = {"x-reload": "subsystem"}
 PREFIX = r"^$|^[a-z0-9]([a-z0-9-]|_(?!_)){0,30}(?<!_)$"
 URL = r"^https?://[^\s/?#@]+([/?][^\s#]*)?$"
-_COMMAND = Annotated[str, Field(min_length=1)]
+_TEXT = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""What programs can be given: NUL would end it."""
+_COMMAND = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 _GLOBS = tuple[Annotated[str, Field(min_length=1)], ...]
 _VARIABLE = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -25,12 +27,12 @@ class ServerSpec(Spec):
 
     command: _COMMAND | None = None
     """The program of a server that runs here; it is looked up on PATH and run without a shell."""
-    args: tuple[str, ...] = ()
+    args: tuple[_TEXT, ...] = ()
     """The program's arguments. Others on the machine can read them: secrets belong in `env`."""
-    env: dict[_VARIABLE, str] = {}
+    env: dict[_VARIABLE, _TEXT] = {}
     """Environment variables of the program. Of the gateway's own environment it has PATH, HOME, USER, LOGNAME, SHELL,
     TERM, LANG, LC_*, TZ and TMPDIR, and nothing else."""
-    cwd: str | None = None
+    cwd: _TEXT | None = None
     """The directory that the program runs in, relative to the tree, which is the default."""
     url: Annotated[str, Field(pattern=URL, examples=["https://mcp.example.com/mcp"])] | None = None
     """The URL of a server that runs elsewhere; what is not public HTTPS needs an entry in `[egress] allow`."""

@@ -20,6 +20,7 @@ from headgate.mcp.backoff import Backoff
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of
 from headgate.mcp.listing import NOTHING, Listing
 from headgate.mcp.spec import ServerSpec
+from headgate.mcp.together import Together
 from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure, health_of
 
 log = structlog.get_logger("headgate.mcp")
@@ -50,11 +51,10 @@ class Upstream:
         self._backoff = Backoff()
         self._absence = Absence(wiring)
         self._restarts = 0
+        self._renewal = Together()
         self.moved = asyncio.Condition()
         self._wanted = asyncio.Event()
         self._suspect = asyncio.Event()
-
-    # -- how it is ---------------------------------------------------------------------------------------------------
 
     @property
     def required(self) -> bool:
@@ -77,7 +77,12 @@ class Upstream:
         return None if self.listed else absence.shown(late)
 
     async def renew(self, timeout: float) -> ErrorInfo | None:
-        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds."""
+        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds. Who asks
+        while another does gets the same connection."""
+        await self._renewal.share(lambda: self._renew(timeout))
+        return None if self._usable() else self._absence.shown(UNKNOWN)
+
+    async def _renew(self, timeout: float) -> None:
         before, absence = self._link, self._absence
         patience = 1 if before else absence.failures
         self._backoff.reset()
@@ -85,9 +90,6 @@ class Upstream:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout), self.moved:
                 await self.moved.wait_for(lambda: self._usable() or absence.failures > patience)
-        return None if self._usable() else absence.shown(UNKNOWN)
-
-    # -- its owner task ----------------------------------------------------------------------------------------------
 
     async def keep(self) -> None:
         """Supervised boundary: connects again and again until it is cancelled; a failure is kept, and told."""
@@ -178,8 +180,6 @@ class Upstream:
             self._absence.fail(fault, known=self.listed)
             self.moved.notify_all()
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
-
-    # -- calls -------------------------------------------------------------------------------------------------------
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         """The SDK's result of one call of the server's tool; raises `ToolError`.

@@ -50,7 +50,7 @@ class NewServer(ServerPatch):
 
 
 class ServerView(msgspec.Struct, kw_only=True):
-    """One server. Times are ISO 8601, null for one of the tree; `updated_at` is null until the first change."""
+    """One server. Times are ISO 8601, null for one of the tree."""
 
     id: str
     name: str
@@ -106,9 +106,7 @@ def server_view(server: Declared) -> ServerView:
     """One server as it is now."""
     spec, document = server.spec, server.document
     created = document.body.get(CREATED, document.created_at) if document is not None else None
-    updated = document.at if document is not None and document.at != document.created_at else None
-    if document is not None and updated is None and document.created_at > (created or 0.0) + 1e-3:
-        updated = document.at  # it has another name since
+    updated = document.at if document is not None else None
     return ServerView(
         id=server.id, name=server.name, transport=spec.kind, command=spec.command,
         args=list(spec.args) if spec.kind == "stdio" else None, url=spec.url, header_keys=server.header_keys,
