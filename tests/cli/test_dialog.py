@@ -154,14 +154,14 @@ VISIT = InputRequested(
 def test_what_a_server_asks(terminal: TextIO, question: InputRequested, typed: list[str], reply: Reply) -> None:
     """A form is filled in field by field, until it fits; an address is accepted without values."""
     line = Scripted(*typed)
-    asked(line, terminal, question)
+    take(line, terminal, question)
     assert line.replies == [reply]
 
 
 def test_a_server_that_asks_when_nobody_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     """It is told no, and a notice says so; with `wait` somebody else may answer."""
     lines = Scripted(), Scripted()
-    Attendant(cast(Line, lines[0]), None, approve=None).take(FORM)
-    Attendant(cast(Line, lines[1]), None, approve=None, elicit="wait").take(FORM)
+    Attendant(cast("Line", lines[0]), None, approve=None).take(FORM)
+    Attendant(cast("Line", lines[1]), None, approve=None, elicit="wait").take(FORM)
     assert [each.replies for each in lines] == [[Reply("decline")], []]
     assert "nobody is here: it is declined" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from headgate.cli.client.line import Line
 from headgate.cli.client.port import Question as Asked
 from headgate.cli.client.port import Reply, Terms
-from headgate.cli.render import forms, words
+from headgate.cli.render import forms
 from headgate.core.errors import Invalid
 from headgate.core.events import (
     ApprovalRequested,
