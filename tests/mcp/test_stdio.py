@@ -30,7 +30,7 @@ async def test_both_eras(flags: list[str], version: str) -> None:
 async def test_pages_are_all_read() -> None:
     """A list of several pages is read to its end."""
     async with ready(local("--tools", "250", "--pages", "60")) as upstream:
-        assert upstream.health.tools == 250 + 17
+        assert upstream.health.tools == 250 + 18
 
 
 async def test_tools_that_cannot_be_used_are_left_out() -> None:
@@ -156,7 +156,8 @@ async def test_a_result_of_many_parts() -> None:
     """Texts, images, links and resources are all there."""
     async with ready(local()) as upstream:
         assert await said(upstream, "parts") == (
-            "one\ntwo\n[resource link notes: memo://notes (text/plain)]\n[resource memo://a]\ninside"
+            "one\ntwo\n[resource link notes: memo://notes (text/plain)]\n[resource memo://a]\ninside\n"
+            "[resource memo://b.bin: application/octet-stream, 3 bytes]"
         )
 
 

@@ -109,6 +109,7 @@ async def fill_prompt(
     server_name: FromPath[str], prompt_name: FromPath[str], request: ByKey, edge: NamedDependency[Edge]
 ) -> ASGIResponse:
     """Its messages, for the person to read and send on; no model has read them."""
+    _server(edge, request.user, server_name)
     body = await read(request, Fill)
 
     async def filled(link: Link, asking: Asking) -> Any:
