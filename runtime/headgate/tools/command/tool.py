@@ -12,6 +12,7 @@ from typing import Any
 
 from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
+from headgate.core.finish import finish
 from headgate.core.kind import Env, Scope
 from headgate.core.messages import ErrorInfo, Text, ToolResult
 from headgate.core.ports import ToolDefinition
@@ -93,7 +94,7 @@ class CommandTool:
                 await asyncio.wait({task})
         finally:
             process.stop()
-            await _finish(task)
+            await finish(task)
             del self._running[task]
         return task.result()
 
@@ -144,21 +145,6 @@ class CommandTool:
 
     def _clean(self, text: str) -> str:
         return visible(self._env.scrub(text))
-
-
-async def _finish(task: asyncio.Task[int]) -> None:
-    """Waits for the task whatever happens; a cancellation meanwhile is passed on afterwards."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if not task.cancelled():
-        # Looked at, or else the loop complains of a failure that a cancelled call has no use for.
-        task.exception()
-    if cancelled is not None:
-        raise cancelled
 
 
 def _explain(error: ToolError) -> str:
