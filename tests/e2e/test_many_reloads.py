@@ -50,7 +50,7 @@ def edits() -> Iterator[tuple[str, str, str]]:
 async def listen(url: str, done: asyncio.Event, begun: set[object]) -> list[str]:
     """What one client is told, chat after chat, on a connection of its own."""
     said = []
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         body = (await http.post("/api/chat/init", json={"api_key": KEY})).json()
         while not done.is_set():
             session = Conversation(http, body["session_token"], body["session_id"])

@@ -86,7 +86,7 @@ async def test_a_run_that_comes_to_wait(tree: Tree, path: str) -> None:
         (wait,) = body["waits"]
         await caller.ask("POST", f"/v1/approvals/{wait['id']}", {"decision": "approve"})
         await until(lambda: not gateway.gateway.edge.host.runs)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             told = await caller.told(body["run_id"])
         found = await caller.ask("GET", body["poll_url"])
     assert (body["status"], wait["tool"], wait["state"]) == ("waiting", "add", "pending")

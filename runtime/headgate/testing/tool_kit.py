@@ -24,7 +24,7 @@ from headgate.core.ports import Tool
 from headgate.net.client import open_client
 from headgate.net.egress import Egress
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that a check waits for what must happen."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
