@@ -124,11 +124,11 @@ async def test_a_server_from_npm_over_http(from_npm: Path, mode: str, path: str,
         async with ready(spec) as upstream:
             assert await said(upstream, "echo", message="hello") == "Echo: hello"
             tools: dict[str, Any] = {each.listed.name: each for each in served(upstream)}
-            image = await tools["get-tiny-image"].call({}, Listener().context())
+            image = await tools["get-tiny-image"].call({}, Listener().context(60))
             assert [each.media_type for each in image.content if isinstance(each, Image)] == ["image/png"]
             listener = Listener()
             args = {"duration": 1, "steps": 2}
-            await tools["trigger-long-running-operation"].call(args, listener.context())
+            await tools["trigger-long-running-operation"].call(args, listener.context(60))
             assert ("progress", "2 of 2\n") in listener.output
 
 
