@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -86,7 +86,7 @@ class Applied:
         """The turn behind this interceptor."""
         around = applied_turns.enforced if self.mode == "enforce" else applied_turns.watched
 
-        def turn(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        def turn(ctx: RunContext, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
             if not self._holds(Case(_TURN, {}, ctx)):
                 return inner(ctx, request)
             return around(self.interceptor, ctx, request, inner, partial(self._say, ctx))

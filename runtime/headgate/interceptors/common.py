@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -60,7 +60,7 @@ class Passing:
 
     def around_model(
         self, _ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """See `Interceptor.around_model`."""
         return call_next(request)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -80,7 +80,7 @@ class Guard(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn, if what was said may be said, and what is going to be."""
         if "input" in self._spec.on:
             await self._check(ctx, "the user's message", asked(request))
@@ -89,7 +89,7 @@ class Guard(Passing):
             await self._check(ctx, "the answer", message.text)
 
         events = call_next(request)
-        async with aclosing(cast("Any", whole(events, judge) if "output" in self._spec.on else events)) as told:
+        async with aclosing(whole(events, judge) if "output" in self._spec.on else events) as told:
             async for event in told:
                 yield event
 

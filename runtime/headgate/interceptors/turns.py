@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, cast
 
 from headgate.core.messages import Message
 from headgate.core.ports import ModelEvent, ModelRequest, Restarted, TurnDone
@@ -19,10 +18,10 @@ def asked(request: ModelRequest) -> str:
     return newest.text if newest is not None and newest.role == "user" else ""
 
 
-async def whole(events: AsyncIterator[ModelEvent], judge: Judge) -> AsyncIterator[ModelEvent]:
+async def whole(events: AsyncGenerator[ModelEvent], judge: Judge) -> AsyncGenerator[ModelEvent]:
     """The events of a turn, none of its text before it has been judged."""
     held: list[ModelEvent] = []
-    async with aclosing(cast("Any", events)) as source:
+    async with aclosing(events) as source:
         async for event in source:
             if isinstance(event, Restarted):
                 held.clear()

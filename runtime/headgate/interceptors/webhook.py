@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import httpx2
 import msgspec
@@ -88,7 +88,7 @@ class Webhook(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn, if the service allows what was said, and what is going to be."""
         text = asked(request)
         if "input" in self._spec.on and text:
@@ -98,7 +98,7 @@ class Webhook(Passing):
             await self._said(ctx, "output", message)
 
         events = call_next(request)
-        async with aclosing(cast("Any", whole(events, judge) if "output" in self._spec.on else events)) as told:
+        async with aclosing(whole(events, judge) if "output" in self._spec.on else events) as told:
             async for event in told:
                 yield event
 
