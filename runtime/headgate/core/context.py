@@ -176,3 +176,8 @@ class ToolContext:
     memo: dict[str, Any] = field(default_factory=dict)
     case: object = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)
+
+    @property
+    def run_context(self) -> RunContext:
+        """`within`, or as much of it as the call itself says."""
+        return self.within or RunContext(self.run, self.step, self.agent, self.session)
