@@ -171,8 +171,7 @@ class ClientTool(Tool, Protocol):
         ...
 
 
-@runtime_checkable
-class ListedTool(Tool, Protocol):
+class StandInTool(Tool, Protocol):
     """A tool that is there only while an MCP server lists what it stands for."""
 
     @property

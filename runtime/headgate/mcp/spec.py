@@ -12,7 +12,6 @@ from headgate.mcp.auth import Auth
 from headgate.mcp.headers import HeaderName, HeaderValue
 
 Transport = Literal["stdio", "streamable_http", "sse"]
-SUBSYSTEM = {"x-reload": "subsystem"}
 PREFIX = r"^$|^[a-z0-9]([a-z0-9-]|_(?!_)){0,30}(?<!_)$"
 URL = r"^https?://[^\s/?#@]+([/?][^\s#]*)?$"
 _TEXT = Annotated[str, Field(pattern=r"^[^\x00]*$")]
