@@ -14,7 +14,8 @@ from headgate.core.errors import ProviderError
 from headgate.core.events import AttemptStarted
 from headgate.core.messages import ErrorInfo, Message, Part, ToolCall
 from headgate.core.ports import ModelRequest, Restarted, TextChunk, ThinkingChunk, TurnDone
-from headgate.engine.calls import Bell, Calls
+from headgate.engine.bell import Bell
+from headgate.engine.calls import Calls
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.recorder import Recorder
 from headgate.engine.turn import Turn

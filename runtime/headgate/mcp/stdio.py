@@ -43,11 +43,14 @@ class Program:
 
 
 class Child(asyncio.SubprocessProtocol):
-    """The running program: complete lines of its output are queued, its end is an event."""
+    """The running program: complete lines of its output are queued. `exited` is its end, with the exit code or the
+    negative signal in `code`; `silent` is the end of its standard error."""
 
     def __init__(self, heard: Callable[[str], None]) -> None:
         self.pid = 0
+        self.code: int | None = None
         self.exited = asyncio.Event()
+        self.silent = asyncio.Event()
         self.lines: deque[bytes] = deque()
         self.arrived = asyncio.Event()
         self.ended = False
@@ -55,6 +58,7 @@ class Child(asyncio.SubprocessProtocol):
         self.writable.set()
         self._heard = heard
         self._rest = {1: bytearray(), 2: bytearray()}
+        self._said = b""
         self._transport: asyncio.SubprocessTransport | None = None
         self._paused = False
 
@@ -74,6 +78,7 @@ class Child(asyncio.SubprocessProtocol):
         self._rest[fd] = bytearray(last)
         if fd == 2:
             for line in whole:
+                self._said = line[:_SAID] if line.strip() else self._said
                 self._heard(line[:_SAID].decode("utf-8", "replace").rstrip("\r"))
             return
         self.lines.extend(line for line in whole if line.strip())
@@ -95,9 +100,17 @@ class Child(asyncio.SubprocessProtocol):
             self._finish()
         elif fd == 0:
             self.writable.set()
+        else:
+            self.silent.set()
+
+    @property
+    def words(self) -> str:
+        """The last line that the program wrote to standard error."""
+        return bytes(self._rest[2][:_SAID].strip() or self._said).decode("utf-8", "replace")
 
     def process_exited(self) -> None:
         """The program has gone; what it left in its pipes may still be read."""
+        self.code = self._transport.get_returncode() if self._transport else None
         self.exited.set()
         asyncio.get_running_loop().call_later(_DRAIN, self._finish)
 

@@ -19,7 +19,9 @@ from headgate.core.context import RunContext, SessionInfo
 from headgate.core.errors import ProviderError
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ClientTool, ModelEvent, ModelRequest, Tool
+from headgate.engine.bell import Bell
 from headgate.engine.dispatch import Dispatch
+from headgate.engine.inputs import Inputs
 from headgate.engine.eventlog import EventLog
 from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
@@ -30,6 +32,7 @@ from headgate.engine.trial.canned import CannedServer, FrontEnd, Stage, Wire
 from headgate.engine.trial.compare import judge
 from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.verdict import Failure, cannot_run, cut, shown
+from headgate.engine.stillness import Stillness
 from headgate.engine.turn import CallState
 from headgate.tools.client import ClientTest
 from headgate.tools.command.invocation import Invocation
@@ -119,7 +122,8 @@ async def _called(bench: Bench, tool: Tool, test: ToolTest) -> ToolResult | None
     recorder = Recorder(ledger, Teller("test", EventLog(), 1, None))
     questions = Questions(plan, session, ledger, recorder)
     with Spill(None, 0) as spill:
-        door = Dispatch(plan, session, recorder, questions, bench.scrub, lambda _tool: None, limit, spill)
+        inputs = Inputs(questions, Bell(), Stillness(recorder.tally.skip), bench.scrub)
+        door = Dispatch(plan, session, recorder, questions, inputs, bench.scrub, lambda _tool: None, limit, spill)
         try:
             async with asyncio.timeout(test.timeout):
                 done = await door.call(ToolCall("call_test", name, dict(test.args)), CallState(1), cut=False)
