@@ -21,18 +21,18 @@ from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ClientTool, ModelEvent, ModelRequest, Tool
 from headgate.engine.bell import Bell
 from headgate.engine.dispatch import Dispatch
-from headgate.engine.inputs import Inputs
 from headgate.engine.eventlog import EventLog
+from headgate.engine.inputs import Inputs
 from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
+from headgate.engine.stillness import Stillness
 from headgate.engine.teller import Teller
 from headgate.engine.trial.bench import Bench, is_safe, token_url
 from headgate.engine.trial.canned import CannedServer, FrontEnd, Stage, Wire
 from headgate.engine.trial.compare import judge
 from headgate.engine.trial.ledger import unkept
 from headgate.engine.trial.verdict import Failure, cannot_run, cut, shown
-from headgate.engine.stillness import Stillness
 from headgate.engine.turn import CallState
 from headgate.tools.client import ClientTest
 from headgate.tools.command.invocation import Invocation
