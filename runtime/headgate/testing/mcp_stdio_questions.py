@@ -70,9 +70,7 @@ class Asker:
     def interrupted(self, args: dict[str, Any], params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """A result that asks, or the last one, and which of them it is."""
         self.made += 1
-        known: dict[str, Any] = {"round": 0, "got": {}}
-        if "requestState" in params:
-            known = json.loads(params["requestState"])
+        known = json.loads(params["requestState"]) if "requestState" in params else {"round": 0, "got": {}}
         known["got"] |= params.get("inputResponses") or {}
         if known["round"] < args.get("rounds", 1):
             first = known["round"] * args.get("questions", 1) + 1
