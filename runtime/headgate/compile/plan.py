@@ -13,7 +13,7 @@ import httpx2
 from headgate.compile.approvals import NO_POLICIES, Approvals
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
-from headgate.compile.resources import Resource
+from headgate.compile.resources import HTTP, Resource
 from headgate.compile.specs import Agent, Gateway, Profile
 from headgate.compile.switches import Switches
 from headgate.core.context import Principal
@@ -180,7 +180,7 @@ class Snapshot:
     @property
     def http(self) -> httpx2.AsyncClient:
         """The shared client behind the egress guard."""
-        client: httpx2.AsyncClient = next(each.value for each in self.resources if each.identity == ("net", "http"))
+        client: httpx2.AsyncClient = next(each.value for each in self.resources if each.identity == HTTP)
         return client
 
     def server_of(self, tool: str) -> str:
