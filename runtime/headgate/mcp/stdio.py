@@ -54,6 +54,7 @@ class Child(asyncio.SubprocessProtocol):
         self.lines: deque[bytes] = deque()
         self.arrived = asyncio.Event()
         self.ended = False
+        self.overflow = False
         self.writable = asyncio.Event()
         self.writable.set()
         self._heard = heard
@@ -91,6 +92,7 @@ class Child(asyncio.SubprocessProtocol):
             self._heard(bytes(self._rest[2][:_SAID]).decode("utf-8", "replace"))
             self._rest[2].clear()
         elif len(self._rest[fd]) > MAX_LINE:
+            self.overflow = True
             self._heard(f"a message of more than {MAX_LINE >> 20} MiB")
             self._finish()
 
