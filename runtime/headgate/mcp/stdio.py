@@ -93,6 +93,7 @@ class Child(asyncio.SubprocessProtocol):
             self._rest[2].clear()
         elif len(self._rest[fd]) > MAX_LINE:
             self.overflow = True
+            self._heard(f"a message of more than {MAX_LINE >> 20} MiB")
             self._finish()
 
     def pipe_connection_lost(self, fd: int, _exc: Exception | None) -> None:
