@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 
-from headgate.core.outlast import outlast
+from headgate.core.outlast import finish
 from headgate.programs.group import Group
 
 MAX_LINE = 16 << 20
@@ -156,11 +158,7 @@ class Child(asyncio.SubprocessProtocol):
 @contextlib.asynccontextmanager
 async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, Child]]:
     """The streams of a running program; leaving ends it and its group, whatever happens meanwhile."""
-    loop = asyncio.get_running_loop()
-    transport, child = await loop.subprocess_exec(
-        lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
-    )  # fmt: skip
+    transport, child = await _start(program)
     child.pid = transport.get_pid()
     to_session, from_program = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_program, from_session = anyio.create_memory_object_stream[SessionMessage](0)
@@ -173,13 +171,32 @@ async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, C
             stream.close()
         ending = asyncio.create_task(_end(transport, child, (reader, writer)), name=f"end {program.argv[0]}")
         try:
-            cancelled = await outlast(ending)
+            await finish(ending)
             ending.result()
-            if cancelled is not None:
-                raise cancelled
         finally:
             for rest in (to_session, from_session):
                 rest.close()
+
+
+async def _start(program: Program) -> tuple[asyncio.SubprocessTransport, Child]:
+    """Starts it; whoever is cancelled meanwhile leaves nothing of it, which the loop does not see to: it ends a program
+    that it has half started, but not what that has started in turn."""
+    starting = asyncio.create_task(
+        asyncio.get_running_loop().subprocess_exec(
+            lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
+        )
+    )  # fmt: skip
+    try:
+        await finish(starting)
+    except asyncio.CancelledError:
+        if starting.exception() is None:
+            transport = starting.result()[0]
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+            transport.close()
+        raise
+    return starting.result()
 
 
 async def _read(child: Child, session: anyio.abc.ObjectSendStream[SessionMessage | Exception]) -> None:
