@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def outlast(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
+async def outlast(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
     """Waits until the task is done, whatever happens to the caller meanwhile; its result or failure stays in it.
 
     Returns the cancellation that came, if one did, which is then for the caller to raise.
@@ -23,7 +23,7 @@ async def outlast(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
     return cancelled
 
 
-async def finish(task: asyncio.Task[Any]) -> None:
+async def finish(task: asyncio.Future[Any]) -> None:
     """The same, and passes a cancellation on afterwards."""
     if (cancelled := await outlast(task)) is not None:
         raise cancelled
