@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -40,7 +40,7 @@ class Flood:
     def __init__(self, listened: Callable[[], Awaitable[None]]) -> None:
         self._listened = listened
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         words = [f"{n} " for n in range(WORDS)]
         for n, word in enumerate(words):
             if not n % AT_ONCE:

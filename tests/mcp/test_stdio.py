@@ -107,12 +107,13 @@ async def test_a_call_without_a_server_ends_in_time() -> None:
 
 
 async def test_a_program_that_does_not_exist() -> None:
-    """It is a fault of the configuration, told at once."""
+    """It is told at once, as the connection error that it is for clients of the admin API."""
     spec = local().model_copy(update={"command": "no-such-program"})
     async with opened(spec) as upstream:
         fault = await upstream.warm(10)
         assert fault is not None
-        assert (fault.code, upstream.health.state) == ("config_error", "down")
+        assert (fault.code, upstream.health.state) == ("connection_error", "down")
+        assert not fault.retryable
         assert "no-such-program" in fault.message
 
 

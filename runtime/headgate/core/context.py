@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
-from headgate.core.glob import covers
+from headgate.core.glob import ALL, covers
+from headgate.core.inputs import Ask
 from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ class Principal:
     team: str
     digest: str
     scopes: frozenset[str]
-    agents: tuple[str, ...] = ("*",)
-    tools: tuple[str, ...] = ("*",)
+    agents: tuple[str, ...] = ALL
+    tools: tuple[str, ...] = ALL
     profile: str | None = None
     expires: float | None = None
 
     def allows(self, scope: str) -> bool:
         """Whether one of the principal's scopes covers `scope`; a shorter scope covers all below it."""
-        return any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
+        return scope in self.scopes or any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
 
     def require(self, *scopes: str) -> None:
         """Raises `Forbidden` unless one of the scopes is covered."""
@@ -42,11 +43,11 @@ class Principal:
 
     def sees_agent(self, name: str) -> bool:
         """Whether the agent is visible to this principal."""
-        return any(covers(pattern, name) for pattern in self.agents)
+        return self.agents == ALL or any(covers(pattern, name) for pattern in self.agents)
 
     def sees_tool(self, name: str) -> bool:
         """Whether agents may use this tool for this principal."""
-        return any(covers(pattern, name) for pattern in self.tools)
+        return self.tools == ALL or any(covers(pattern, name) for pattern in self.tools)
 
 
 def _covers(held: list[str], wanted: list[str]) -> bool:
@@ -156,6 +157,9 @@ class ToolContext:
     it has done its part before the call already: what it charged or judged then counts, and only the result is left.
     `memo` is its own, and on the second way it finds there what it left on the first. `case` is the call as conditions
     see it, shared by all that see the same.
+
+    `ask` puts a question to the person behind the call, who may take long: `deadline` does not count that time. None:
+    nobody can be asked.
     """
 
     run: str
@@ -175,4 +179,10 @@ class ToolContext:
     resumed: bool = False
     memo: dict[str, Any] = field(default_factory=dict)
     case: object = None
+    ask: Ask | None = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)
+
+    @property
+    def run_context(self) -> RunContext:
+        """`within`, or as much of it as the call itself says."""
+        return self.within or RunContext(self.run, self.step, self.agent, self.session)

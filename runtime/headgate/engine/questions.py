@@ -6,7 +6,7 @@ again and finds the row settled.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from math import inf, nextafter
 from typing import Any
@@ -69,7 +69,7 @@ class Questions:
             return self._settled(asked, state, call)
         policy, free = ruling.policy, ruling.decide == "allow"
         if free or policy is None or await self._granted(call, policy, ruling.qualifier):
-            if "client_tool" not in state.waits:  # it came by here before its front end was asked
+            if not {"client_tool", "input"} & state.waits.keys():  # else it came by here before somebody was asked
                 self._ruled(call, ruling, "allow", remembered=not free and policy is not None)
             return None
         self.decisions.count(policy.name, "ask", "enforce")
@@ -122,7 +122,7 @@ class Questions:
         # Later than the answer that asked for it, whatever the clock says: that answer is for one more try only.
         at = max(self.recorder.now(), nextafter(asked.resolved_at or 0.0, inf) if asked else 0.0)
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
+        def work(told: Told) -> Awaitable[object]:
             recorder = self.recorder
             intent = Intent(
                 run_id=recorder.run_id, fence=recorder.fence, step=state.step, call_id=call.id, tool=call.name,
@@ -168,7 +168,7 @@ class Questions:
         self, call: ToolCall, tool: ToolDefinition, state: CallState, policy: Policy, qualifier: str | None
     ) -> WaitRecord:
         shown = _shown(tool.input_schema, call.args or {})
-        wait = self._wait("approval", call, state, policy.timeout, policy)
+        wait = self.wait_for("approval", call, state, policy.timeout, policy)
         wait = replace(
             wait, shown=shown, qualifier=qualifier, may_remember=policy.remembers(qualifier),
             quorum=policy.quorum,
@@ -178,31 +178,32 @@ class Questions:
             expires_at=wait.expires_at, approvers=wait.approvers, quorum=wait.quorum, qualifier=wait.qualifier,
             shown=shown,
         )  # fmt: skip
-        return await self._open(wait, event, state)
+        return await self.open(wait, event, state)
 
     async def _request(
         self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None, *,
         trail: Trail | None = None,
     ) -> WaitRecord:  # fmt: skip
-        wait = replace(self._wait(kind, call, state, timeout, policy), trail=trail)
+        wait = replace(self.wait_for(kind, call, state, timeout, policy), trail=trail)
         event = InputRequested(
             id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
         )
-        return await self._open(wait, event, state)
+        return await self.open(wait, event, state)
 
-    async def _open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
+    async def open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
         """Keeps the question, and then asks it."""
         state.waits[wait.kind] = wait
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
+        def work(told: Told) -> Awaitable[object]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
 
         await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))
         return wait
 
-    def _wait(
-        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None
+    def wait_for(
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
     ) -> WaitRecord:
+        """A question about the call that is not asked yet."""
         now = self.recorder.now()
         return WaitRecord(
             id=new_wait_id(), run_id=self.recorder.run_id, session_id=self.session.id or None, step=state.step,

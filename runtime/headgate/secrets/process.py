@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headgate.core.finish import finish
+from headgate.core.outlast import finish
 from headgate.secrets.content import MAX_BYTES
 from headgate.secrets.failures import SecretUnavailable
 

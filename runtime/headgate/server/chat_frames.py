@@ -77,7 +77,7 @@ class Frames:
         """The frames of one event; empty where the dialect has no word for it."""
         if type(event) is TextDelta:  # the hot path
             return _text(event)
-        encoder = _ENCODERS.get(type(event))
+        encoder = ENCODERS.get(type(event))
         if encoder is not None:
             return encoder(event)
         match event:
@@ -212,7 +212,7 @@ def _cancelled(event: RunCancelled) -> bytes:
     return error(event.outcome, event.reason)
 
 
-_ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
+ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
     TextDelta: _text,
     ThinkingDelta: _thinking,
     AttemptStarted: _retry,
@@ -225,3 +225,4 @@ _ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
     RunFailed: _failed,
     RunCancelled: _cancelled,
 }
+"""How each type of event is told that needs no nonce; types that are not here have no word in this dialect."""
