@@ -6,12 +6,13 @@ What is kept is always something that compiles: a document with errors is refuse
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from headgate.compile.aside import spares_all
 from headgate.compile.build import BuildError
 from headgate.compile.compiler import Compiled
 from headgate.compile.overlay import Overlay, OverlayDocument
@@ -97,7 +98,7 @@ class Amender:
                 return
             overlay = await self._overlays.read()
             try:
-                await self._reloader.revise(overlay)
+                await self._reloader.revise(overlay, spare=spares_all)
             except BuildError as error:
                 self._refused = overlay.generation
                 log.error("overlay.rejected", generation=overlay.generation, first=str(error.diagnostics[0]))
@@ -119,10 +120,12 @@ class Amender:
                 message = f"the tree declares {change.kind} {change.name!r} itself: edit it there"
                 raise Conflict(message, code="declared_in_tree")
 
+        own = {OverlayDocument(change.kind, name, {}).path for name in (change.name, change.was) if name}
+        aside = {each.document.path for each in self._reloader.live.aside} - own
         try:
-            await self._reloader.revise(wanted, vet=vet, keep=keep)
+            await self._reloader.revise(wanted, vet=vet, keep=keep, spare=lambda each: each.path in aside)
         except BuildError as error:
-            raise refusal(error.diagnostics) from None
+            raise refusal(error.diagnostics, own) from None
 
 
 def replaced(change: Change, overlay: Overlay, now: float) -> OverlayDocument | None:
@@ -139,11 +142,12 @@ def replaced(change: Change, overlay: Overlay, now: float) -> OverlayDocument | 
     return replace(fresh, revision=held.revision + 1, created_by=held.created_by, created_at=held.created_at)
 
 
-def refusal(found: tuple[Diagnostic, ...]) -> Invalid:
-    """The error of a document in which this was found."""
+def refusal(found: tuple[Diagnostic, ...], paths: Collection[str]) -> Invalid:
+    """The error of a document of these paths in which this was found; warnings about other things are not told."""
     errors = [each for each in found if each.severity == "error"]
+    shown = tuple(each for each in found if each.severity == "error" or each.path in paths)
     said = f"{errors[0].message}; {errors[0].hint}" if errors[0].hint else errors[0].message
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return Invalid(
-        f"the document is not in order: {said}{more}", code="invalid_document", details={"diagnostics": found}
+        f"the document is not in order: {said}{more}", code="invalid_document", details={"diagnostics": shown}
     )
