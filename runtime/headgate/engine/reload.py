@@ -181,7 +181,7 @@ class Reloader:
             self._reject(compiled, findings)
             refused = Reloaded("rejected", compiled.revision, diagnostics=findings)
             return await audited(refused, self._host, by)
-        keys, changed = key_changes(live, snapshot), self._swap(compiled, snapshot)
+        keys, changed = key_changes(live, snapshot), await self._swap(compiled, snapshot)
         await self._accept(snapshot, compiled)
         done = Reloaded("applied", snapshot.revision, changed, compiled.warnings, keys)
         return await audited(done, self._host, by)
@@ -201,8 +201,8 @@ class Reloader:
         except BaseException:
             snapshot.retire()
             raise
-        self._swap(compiled, snapshot)
         self._overlay = overlay
+        await self._swap(compiled, snapshot)
         if self._rejected is None:
             self._describe(snapshot)
         else:
@@ -255,13 +255,15 @@ class Reloader:
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self.environ, self.relisting.changed).build()
 
-    def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
+    async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
         changed = difference(self.live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
             self._host.poke()  # the keeper counts against the budgets of this revision
         self._tree, self._compiled = compiled.draft.tree, compiled
         applied(snapshot, changed, compiled)
+        if self._host is not None:
+            await self._host.withdraw()
         return changed
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headgate.compile.aside import Aside
-from headgate.compile.build import SERVERS
 from headgate.compile.overlay import OverlayDocument
 from headgate.compile.plan import Snapshot
 from headgate.core.errors import Conflict, Invalid, NotFound
@@ -198,9 +197,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-async def withdraw(amender: Amender, snapshot: Snapshot, change: Change) -> None:
-    """Makes a change after which the server is not there under its name of now, and ends its connection and its program
-    at once, also for runs in progress. Raises `Conflict` when something of the tree needs the server."""
+async def withdraw(amender: Amender, change: Change) -> None:
+    """Makes a change after which the server is not there under its name of now: its connection and its program end at
+    once, also for runs in progress. Raises `Conflict` when something of the tree needs the server."""
     name = change.was or change.name
     try:
         await amend(amender, change)
@@ -208,6 +207,3 @@ async def withdraw(amender: Amender, snapshot: Snapshot, change: Change) -> None
         if change.body is not None:
             raise
         raise Conflict(f"MCP server {name!r} is needed: {error.message}", code="mcp_server_in_use") from None
-    for resource in snapshot.resources:
-        if resource.identity == (SERVERS, name):
-            await resource.close()

@@ -89,7 +89,7 @@ async def update_server(server_id: FromPath[str], request: ByKey, edge: NamedDep
     if change.was is not None:
         servers.require_free(edge.snapshot, change.name)
     if change.was is not None or said.get("enabled") is False:
-        await servers.withdraw(edge.amender, edge.snapshot, change)
+        await servers.withdraw(edge.amender, change)
     else:
         await servers.amend(edge.amender, change)
     now = servers.find(edge.snapshot, change.name)
@@ -105,7 +105,7 @@ async def delete_server(server_id: FromPath[str], request: ByKey, edge: NamedDep
     """Its tools are gone and its program has ended when this answers, also for runs in progress."""
     snapshot = edge.snapshot
     gone, held = servers.find(snapshot, server_id), servers.own(snapshot, server_id)
-    await servers.withdraw(edge.amender, snapshot, Change(KIND, held.name, None, request.user.key))
+    await servers.withdraw(edge.amender, Change(KIND, held.name, None, request.user.key))
     await _tell(edge, request, "deleted", gone)
     return answer(GoneServer())
 
