@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ from headgate.core.glob import covers
 from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
+    from headgate.core.messages import ToolCall
     from headgate.core.ports import Broken, ToolDefinition, TurnDone
 
 
@@ -120,6 +121,16 @@ class Mark(Protocol):
     def __call__(self, name: str, value: str, /) -> None: ...
 
 
+Permit = Callable[["ToolCall", bool], Awaitable[str]]
+"""Why the policies do not let a call be made with arguments that an interceptor has changed, or nothing; with `shown`
+they must be those that people were shown who approved it."""
+
+
+async def permitted(_call: ToolCall, _shown: bool, /) -> str:
+    """Every change is let pass."""
+    return ""
+
+
 def unmarked(_name: str, _value: str, /) -> None:
     """Nothing is kept."""
 
@@ -150,7 +161,8 @@ class ToolContext:
     """What one tool call may know and do.
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
-    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
+    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs;
+    `permit` judges what they make of the arguments.
 
     The call of a tool that others execute passes its interceptors twice (`passage`). `resumed` says to one of them that
     it has done its part before the call already: what it charged or judged then counts, and only the result is left.
@@ -171,6 +183,7 @@ class ToolContext:
     within: RunContext | None = None
     tool: ToolDefinition | None = None
     mark: Mark = unmarked
+    permit: Permit = permitted
     passage: Passage = field(default_factory=Passage)
     resumed: bool = False
     memo: dict[str, Any] = field(default_factory=dict)

@@ -182,6 +182,11 @@ class Dispatch:
         finally:
             voice.closed = True
 
+    async def _changed(self, attempt: _Attempt, call: ToolCall, shown: bool, /) -> str:
+        """See `core.context.Permit`."""
+        case = Case(attempt.tool.definition, call.args or {}, attempt.within)
+        return await self.questions.changed(call, attempt.state, case, approved=call if shown else attempt.call)
+
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""
         tally, verdicts = self.recorder.tally, _Verdicts(self.recorder, self.decisions, step, call)
@@ -207,6 +212,7 @@ class Dispatch:
             within=attempt.within,
             tool=attempt.tool.definition,
             mark=voice.marks.__setitem__,
+            permit=partial(self._changed, attempt),
             passage=passage,
             case=attempt.case,
         )
