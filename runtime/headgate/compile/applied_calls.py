@@ -58,7 +58,7 @@ class Way:
         if wrong:
             said = f"an interceptor changed the arguments, and they no longer fit the tool: {'; '.join(wrong)}"
             raise PolicyRefused(said, code="invalid_arguments")
-        refused = await ctx.permit(wanted, self._layer)
+        refused = await ctx.permit(wanted, shown=self._layer)
         if refused:
             raise PolicyRefused(refused, code="policy_denied")
 

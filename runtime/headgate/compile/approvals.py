@@ -52,8 +52,8 @@ class Approvals:
         return [each for each in found if each]
 
     def ruling(self, case: Case, /) -> Ruling:
-        """What becomes of a call: the strictest of the layers, the outer one where they agree. Of those that ask, the one
-        that demands most comes first."""
+        """What becomes of a call: the strictest of the layers counts, the outer one where they agree; of those that
+        ask, the one that demands most."""
         deciding, watched = list[Policy](), list[Policy]()
         for layer in self._layers:
             for policy in layer.covering(case.tool.name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -121,12 +121,14 @@ class Mark(Protocol):
     def __call__(self, name: str, value: str, /) -> None: ...
 
 
-Permit = Callable[["ToolCall", bool], Awaitable[str]]
-"""Why the policies do not let a call be made with arguments that an interceptor has changed, or nothing; with `shown`
-they must be those that people were shown who approved it."""
+class Permit(Protocol):
+    """Why the policies do not let a call be made with arguments that an interceptor has changed, or nothing; with
+    `shown` they must be those that people were shown who approved it."""
+
+    async def __call__(self, call: ToolCall, /, *, shown: bool) -> str: ...
 
 
-async def permitted(_call: ToolCall, _shown: bool, /) -> str:
+async def permitted(_call: ToolCall, /, *, shown: bool) -> str:  # noqa: ARG001
     """Every change is let pass."""
     return ""
 

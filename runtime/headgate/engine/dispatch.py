@@ -182,7 +182,7 @@ class Dispatch:
         finally:
             voice.closed = True
 
-    async def _changed(self, attempt: _Attempt, call: ToolCall, shown: bool, /) -> str:
+    async def _changed(self, attempt: _Attempt, call: ToolCall, /, *, shown: bool) -> str:
         """See `core.context.Permit`."""
         case = Case(attempt.tool.definition, call.args or {}, attempt.within)
         return await self.questions.changed(call, attempt.state, case, approved=call if shown else attempt.call)

@@ -16,8 +16,9 @@ class CallState:
     """What is known of one call when it is made, or made again.
 
     `begun` is when an earlier owner of the run kept the intent to make it, in epoch seconds; `started` says whether its
-    `tool.started` is in the log, `resolved` whose `approval.resolved` are. `waits` has the newest of each kind, `earlier` the
-    approvals before the newest. `attempt` counts from 1. `remarks` are what the model is told beside the result, and which rule says so.
+    `tool.started` is in the log, `resolved` whose `approval.resolved` are. `waits` has the newest of each kind,
+    `earlier` the approvals before the newest. `attempt` counts from 1. `remarks` are what the model is told beside the
+    result, and which rule says so.
     """
 
     step: int
