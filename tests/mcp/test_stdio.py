@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from headgate.mcp.asking import Asking
 from headgate.mcp.naming import offers
 from tests.mcp.servers import alive, descriptors, local, opened, ready, refused, said
 from tests.waiting import until
@@ -95,33 +96,36 @@ async def test_a_killed_server_loses_no_repeatable_call() -> None:
 async def test_a_call_without_a_server_ends_in_time() -> None:
     """A server that never comes makes a call fail within its time, with the reason."""
     async with opened(local("--silent", connection_timeout="200ms")) as upstream:
+        await until(lambda: upstream.health.error)
         error = await refused(upstream, "echo", 1.0, text="x")
         assert error.code == "tool_timeout"
         assert "did not answer within 0.2 s" in error.message
 
 
 async def test_a_program_that_does_not_exist() -> None:
-    """It is a fault of the configuration, told at once."""
+    """It is told at once, as the connection error that it is for clients of the admin API."""
     spec = local().model_copy(update={"command": "no-such-program"})
     async with opened(spec) as upstream:
         fault = await upstream.warm(10)
         assert fault is not None
-        assert (fault.code, upstream.health.state) == ("config_error", "down")
+        assert (fault.code, upstream.health.state) == ("connection_error", "down")
+        assert not fault.retryable
         assert "no-such-program" in fault.message
 
 
 async def test_cancelling_a_call_cancels_it_on_the_server() -> None:
     """The server hears of it, and serves the next call."""
     async with ready(local()) as upstream:
-        call = asyncio.create_task(said(upstream, "sleep", seconds=30))
-        await asyncio.sleep(0.1)
-        call.cancel()
-        await asyncio.wait([call])
-        assert call.cancelled()
-        for _ in range(100):
-            if await said(upstream, "cancelled") == "1":
-                break
-        assert await said(upstream, "cancelled") == "1"
+        begun = asyncio.Event()
+        asking = Asking(asyncio.get_running_loop().time() + 60, progress=lambda *_told: begun.set())
+        call = asyncio.create_task(upstream.call("sleep", {"seconds": 30}, asking))
+        async with asyncio.timeout(20):
+            await begun.wait()
+            call.cancel()
+            await asyncio.wait([call])
+            assert call.cancelled()
+            while await said(upstream, "cancelled") != "1":  # noqa: ASYNC110 -- it is another process
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("flags", [[], ["--stubborn"], ["--child"], ["--stubborn", "--child"]], ids=" ".join)

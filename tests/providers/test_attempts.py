@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
@@ -29,7 +29,7 @@ class Player:
         self.asked: list[ModelRequest] = []
         self.closed = 0
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Plays the next try."""
         self.asked.append(request)
         try:
@@ -148,7 +148,7 @@ class Silent:
     def __init__(self) -> None:
         self.closed = asyncio.Event()
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Waits for ever."""
         try:
             yield TextChunk("o")

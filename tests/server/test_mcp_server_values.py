@@ -102,7 +102,7 @@ async def test_trying(tree: Tree, unused_tcp_port: int) -> None:
         assert await tried(remote(server.url)) == (False, "auth_error")
         assert await tried(remote(server.url, credentials={"bearer_token": "secret"})) == (False, "auth_error")
         assert await tried(remote("http://127.0.0.2:9/mcp")) == (False, "config_error")
-        assert await tried({**program(), "command": "there-is-no-such-program"}) == (False, "config_error")
+        assert await tried({**program(), "command": "there-is-no-such-program"}) == (False, "connection_error")
         assert await tried({**program(), "args": ["-c", "pass"]}) == (False, "connection_error")
         assert await tried(program("fs", "--silent")) == (False, "timeout")
         oauth = {"auth_type": "oauth2_client_credentials", "token_url": token.token_url, "client_id": "me"}

@@ -33,9 +33,25 @@ class Case:
         """Whose session it is."""
         return self._within.session.team
 
+    def changed(self, args: Mapping[str, Any]) -> Case:
+        """The same call with other arguments."""
+        return Case(self.tool, args, self._within)
+
     def about(self, args: Mapping[str, Any]) -> bool:
         """Whether these are the arguments of the call."""
         return args is self._args or args == self._args
+
+    def meets(self, team: str | None, when: Condition | None, *, failed: bool) -> bool:
+        """Whether a rule for this team, under this condition, is about the call: `failed` where the condition has no
+        answer."""
+        if team is not None and team != self.team:
+            return False
+        if when is None:
+            return True
+        try:
+            return when.holds(self.activation)
+        except ConditionError:
+            return failed
 
     @cached_property
     def activation(self) -> Activation:
@@ -73,14 +89,7 @@ class Policy:
     def holds(self, case: Case, *, failed: bool | None = None) -> bool:
         """Whether the policy is about the call. A condition that has no answer is `failed`: unless that is given, it
         counts as true where the policy holds or refuses calls, and as false where it lets them pass."""
-        if self.team is not None and self.team != case.team:
-            return False
-        if self.when is None:
-            return True
-        try:
-            return self.when.holds(case.activation)
-        except ConditionError:
-            return self.decide != "allow" if failed is None else failed
+        return case.meets(self.team, self.when, failed=self.decide != "allow" if failed is None else failed)
 
     def qualified(self, case: Case) -> str | None:
         """What a remembered answer is confined to; None when the policy does not say, or has no answer for the call:

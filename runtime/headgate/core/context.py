@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import covers
+from headgate.core.inputs import Ask
 from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
@@ -170,6 +171,9 @@ class ToolContext:
     it has done its part before the call already: what it charged or judged then counts, and only the result is left.
     `memo` is its own, and on the second way it finds there what it left on the first. `case` is the call as conditions
     see it, shared by all that see the same.
+
+    `ask` puts a question to the person behind the call, who may take long: `deadline` does not count that time. None:
+    nobody can be asked.
     """
 
     run: str
@@ -190,4 +194,10 @@ class ToolContext:
     resumed: bool = False
     memo: dict[str, Any] = field(default_factory=dict)
     case: object = None
+    ask: Ask | None = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)
+
+    @property
+    def run_context(self) -> RunContext:
+        """`within`, or as much of it as the call itself says."""
+        return self.within or RunContext(self.run, self.step, self.agent, self.session)

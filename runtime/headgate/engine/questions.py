@@ -71,19 +71,21 @@ class Questions:
             return found
         policy = await self._unanswered(ruling, call, state, case)
         if policy is None:
-            if asked is None and "client_tool" not in state.waits:  # it came by here before its front end was asked
+            if asked is None and not {"client_tool", "input"} & state.waits.keys():  # else it came by here before
                 self._ruled(call, ruling, "allow", remembered=ruling.decide == "ask")
             return None
         self.decisions.count(policy.name, "ask", "enforce")
         return await self._ask(call, case.tool, state, policy, policy.qualified(case))
 
-    async def changed(self, call: ToolCall, state: CallState, case: Case, *, approved: ToolCall) -> str:
-        """Why the policies do not let the call be made with what an interceptor has made of its arguments; empty when
-        they do. `approved` is the call that people may have been asked about."""
+    async def changed(
+        self, call: ToolCall, /, *, shown: bool, state: CallState, before: Case, approved: ToolCall
+    ) -> str:
+        """See `core.context.Permit`; `approved` is the call that people may have been asked about."""
+        case = before.changed(call.args or {})
         ruling = self.plan.approvals.ruling(case)
         if ruling.decide == "deny":
             return f"policy {_name(ruling)!r} denies {call.name} with the arguments that an interceptor made of it"
-        policy = await self._unanswered(ruling, approved, state, case)
+        policy = await self._unanswered(ruling, call if shown else approved, state, case)
         if policy is None:
             return ""
         return f"an interceptor changed the arguments of {call.name}, and policy {policy.name!r} wants them approved"
@@ -181,7 +183,7 @@ class Questions:
         self, call: ToolCall, tool: ToolDefinition, state: CallState, policy: Policy, qualifier: str | None
     ) -> WaitRecord:
         shown = _shown(tool.input_schema, call.args or {})
-        wait = self._wait("approval", call, state, policy.timeout, policy)
+        wait = self.wait_for("approval", call, state, policy.timeout, policy)
         wait = replace(
             wait, shown=shown, qualifier=qualifier, may_remember=policy.remembers(qualifier),
             quorum=policy.quorum,
@@ -191,19 +193,19 @@ class Questions:
             expires_at=wait.expires_at, approvers=wait.approvers, quorum=wait.quorum, qualifier=wait.qualifier,
             shown=shown,
         )  # fmt: skip
-        return await self._open(wait, event, state)
+        return await self.open(wait, event, state)
 
     async def _request(
         self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None, *,
         trail: Trail | None = None,
     ) -> WaitRecord:  # fmt: skip
-        wait = replace(self._wait(kind, call, state, timeout, policy), trail=trail)
+        wait = replace(self.wait_for(kind, call, state, timeout, policy), trail=trail)
         event = InputRequested(
             id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
         )
-        return await self._open(wait, event, state)
+        return await self.open(wait, event, state)
 
-    async def _open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
+    async def open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
         """Keeps the question, and then asks it."""
         if wait.kind == "approval":
             state.earlier = state.approvals
@@ -215,9 +217,10 @@ class Questions:
         await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))
         return wait
 
-    def _wait(
-        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None
+    def wait_for(
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
     ) -> WaitRecord:
+        """A question about the call that is not asked yet."""
         now = self.recorder.now()
         return WaitRecord(
             id=new_wait_id(), run_id=self.recorder.run_id, session_id=self.session.id or None, step=state.step,

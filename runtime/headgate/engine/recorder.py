@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from headgate.core.events import (
     Delta,
     Event,
@@ -148,9 +150,10 @@ class Recorder:
         started: float,
         server: str | None,
         answer: Message | None,
+        forget: bool = False,
     ) -> None:
         """Commits one tool call, even when cancelled meanwhile; `answer` holds the results of the whole turn and is
-        given with the last of them."""
+        given with the last of them. With `forget`, what somebody has entered for the call is not kept any longer."""
         ended = self.now()
         record = StepRecord(
             n=step, kind="tool", name=call.name, call_id=call.id, args=call.args, result=result,
@@ -159,7 +162,8 @@ class Recorder:
         produced = Produced(answer, step) if answer else None
 
         def work(told: Told) -> Coroutine[Any, Any, None]:
-            return self._ledger.commit_step(self._step(record, produced, told))
+            commit = self._step(record, produced, told)
+            return self._ledger.commit_step(replace(commit, forget=(step,)) if forget else commit)
 
         duration = int((ended - started) * 1000)
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)

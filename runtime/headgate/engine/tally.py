@@ -43,6 +43,10 @@ class Tally:
             usage=done.usage, cost=done.cost, broken=isinstance(done, Broken), owner=self.account.owner,
         ))  # fmt: skip
 
+    def skip(self, seconds: float) -> None:
+        """These were no time of the run."""
+        self._began += seconds
+
     @property
     def elapsed(self) -> float:
         """Seconds that the run was going on."""

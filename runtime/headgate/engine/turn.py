@@ -83,5 +83,6 @@ class Turn:
 
 
 def newest(waits: tuple[WaitRecord, ...]) -> Mapping[tuple[str, WaitKind], WaitRecord]:
-    """The newest wait of each call and kind."""
-    return {(wait.call_id, wait.kind): wait for wait in sorted(waits, key=lambda each: each.created_at)}
+    """The newest wait of each call and kind; those of calls that were held are of no use to who goes on."""
+    kept = sorted((each for each in waits if not each.held), key=lambda each: each.created_at)
+    return {(wait.call_id, wait.kind): wait for wait in kept}

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from headgate.core.outlast import outlast
+
 
 async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
     """Runs the work to its end, whatever happens to the caller, and raises what it raises.
@@ -13,11 +15,6 @@ async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
     Returns whether the caller was cancelled meanwhile; it is then for the caller to stop.
     """
     task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
+    cancelled = await outlast(task)
     task.result()
-    return cancelled
+    return cancelled is not None

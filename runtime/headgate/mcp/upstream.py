@@ -96,8 +96,7 @@ class Upstream:
         while not self.closing:
             begun = asyncio.get_running_loop().time()
             try:
-                await self._connection()
-                fault = ServerFault("the connection to the server was lost")
+                fault = ServerFault(await self._connection())
             except Exception as error:  # noqa: BLE001
                 fault = fault_of(error)
             await self._lost(fault)
@@ -105,8 +104,8 @@ class Upstream:
                 self._backoff.reset()
             await self._backoff.pause(self._wanted)
 
-    async def _connection(self) -> None:
-        """One connection, from its beginning to its end."""
+    async def _connection(self) -> str:
+        """One connection, from its beginning to its end; why it ended."""
         limit, loop = self.spec.connection_timeout or 10.0, asyncio.get_running_loop()
         arrived = False
         clock = asyncio.timeout(limit)
@@ -123,6 +122,7 @@ class Upstream:
                         relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
                         watching = group.create_task(self._watch(link), name=f"health of {self.name}")
                         await link.over.wait()
+                        reason: str = await link.reason()
                         for task in (following, relisting, watching):
                             task.cancel()
                 finally:
@@ -137,6 +137,7 @@ class Upstream:
             if arrived or not clock.expired():
                 raise
             raise ServerFault(f"the server did not answer within {limit:g} s", code="timeout") from error
+        return reason
 
     async def _arrived(self, link: Link, listing: Listing) -> None:
         async with self.moved:
@@ -182,7 +183,8 @@ class Upstream:
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
-        """The SDK's result of one call of the server's tool; raises `ToolError`.
+        """The SDK's result of one call of the server's tool, or the round of questions for which the server has
+        interrupted it; raises `ToolError`.
 
         A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
         """
@@ -195,7 +197,7 @@ class Upstream:
                 return await self._called(link, tool, args, asking)
             except ServerFault as fault:
                 again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
-                if not again or fault.code == "config_error":
+                if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
             await self._left(link, asking.deadline)
 

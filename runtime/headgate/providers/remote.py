@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -176,7 +176,7 @@ class Remote(ABC):
     def _explain(self, refusal: Refusal) -> ProviderError:
         """What a refusal means."""
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Yields the turn as it arrives. One request, no retry; closing the iterator closes the connection."""
         self._spec.require(request.model, self.default_model)
         body, reader = self._prepare(request)

@@ -136,13 +136,16 @@ class Failure(Body):
 
 
 class Reply(Body):
-    """Body of `POST /v1/waits/{id}/answer`: a front end's `result` or `error`, or what became of a call that was cut
-    off (`decision`, with its `result` when it was done)."""
+    """Body of `POST /v1/waits/{id}/answer`: a front end's `result` or `error`; what became of a call that was cut off
+    (`decision`, with its `result` when it was done); or what an MCP server is told (`action`, with the `content` of its
+    form when that is accepted)."""
 
     decision: Literal["retry", "done", "failed"] | None = None
     reason: Reason = ""
     result: Any = None
     error: Failure | None = None
+    action: Literal["accept", "decline", "cancel"] | None = None
+    content: Input | None = None
 
     @property
     def given(self) -> frozenset[str]:

@@ -83,13 +83,15 @@ _BEGIN_CALL = """
 INSERT INTO intents (run_id, step, fence, call_id, tool, at) VALUES (:run_id, :step, :fence, :call_id, :tool, :at)
 ON CONFLICT (run_id, step) DO UPDATE SET fence = :fence, call_id = :call_id, tool = :tool, at = :at
 """
-_DROP_INTENT = "DELETE FROM intents WHERE run_id = :run_id AND step = :step"
+DROP_INTENT = "DELETE FROM intents WHERE run_id = :run_id AND step = :step"
 _DROP_INTENTS = "DELETE FROM intents WHERE run_id = :run_id"
 
 _CANCEL_WAITS = f"""
 UPDATE waits SET state = 'cancelled', resolved_at = :ended_at, revision = revision + 1
 WHERE run_id = :run_id AND {only("state", "'pending'")}
 """
+_FORGET = "UPDATE waits SET result = NULL, round = NULL WHERE run_id = :run_id AND step = :step AND kind = 'input'"
+_FORGET_ALL = "UPDATE waits SET result = NULL, round = NULL WHERE run_id = :run_id AND kind = 'input'"
 
 _NEWEST_TURN = "coalesce((SELECT max(n) FROM steps WHERE run_id = :id AND kind = 'model'), 0)"
 _LOAD = (
@@ -101,7 +103,7 @@ _LOAD = (
     AND NOT EXISTS (SELECT 1 FROM steps WHERE steps.run_id = intents.run_id AND steps.n = intents.step)
     """,
     f"SELECT DISTINCT step FROM events WHERE run_id = :id AND kind = 'tool.started' AND step > {_NEWEST_TURN}",
-    "SELECT data FROM events WHERE run_id = :id AND kind = 'approval.resolved'",
+    "SELECT data FROM events WHERE run_id = :id AND kind IN ('approval.resolved', 'input.resolved')",
     select("waits", WaitRecord.__struct_fields__) + " WHERE run_id = :id ORDER BY created_at, id",
 )
 
@@ -173,7 +175,8 @@ class SqlRuns:
     async def commit_step(self, commit: StepCommit, /) -> None:
         """See `RunLedger.commit_step`."""
         calls = tuple({"run_id": bind(commit.run_id), "step": step.n} for step in commit.steps if step.kind == "tool")
-        drop = [Statement(_DROP_INTENT, calls)] if calls else []
+        drop = [Statement(DROP_INTENT, calls)] if calls else []
+        drop += [Statement(_FORGET, ({"run_id": bind(commit.run_id), "step": step},)) for step in commit.forget]
         await self._database.write(
             Statement(ADVANCE, (owned(commit),), FENCED),
             *_results(commit),
@@ -213,6 +216,7 @@ class SqlRuns:
             *_results(end),
             Statement(_DROP_INTENTS, (rest,)),
             Statement(_CANCEL_WAITS, (rest | {"ended_at": end.ended_at},)),
+            Statement(_FORGET_ALL, (rest,)),
             *recording(self._database.dialect, end.told.audit),
         )
 

@@ -193,6 +193,8 @@ waits = Table(
     Column("resolved_at", Double),
     Column("revision", Integer, nullable=False),
     Column("trail", Text),
+    Column("question", Text),
+    Column("round", Text),
     Index(None, "run_id"),
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),

@@ -98,8 +98,7 @@ class RenamedTool:
         if reason := self.missing:
             raise ToolError("tool_error", f"{self._name} cannot be called now: {reason}", retryable=True)
         sent = {**args, **self._spec.preset}
-        marks = self.definition.annotations
-        result = await call(self._upstream, self._spec.tool, sent, ctx, marks)
+        result = await call(self._upstream, self._spec.tool, sent, ctx, self.definition)
         return shaped(result, self._spec.output)
 
 
