@@ -224,6 +224,10 @@ class Host:
         self._revisions.swap(snapshot)
         self.warden.enforce()
 
+    async def withdraw(self) -> None:
+        """See `Revisions.withdraw`."""
+        await self._revisions.withdraw()
+
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
             if run.snapshot is old:
