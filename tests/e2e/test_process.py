@@ -17,6 +17,7 @@ from tests.e2e.process import result, served, start
 
 DEMO = gateway_toml('[functions]\npackages = ["tests.workshop"]').replace(KEY, "local-demo-key")
 SLOW = "- {when: {user_contains: slow}, delay: 10ms, text: '" + "word " * 300 + "'}\n- {text: Hello there}\n"
+ENDLESS = SLOW.replace("10ms", "1s")
 
 
 async def begun(http: httpx2.AsyncClient) -> Conversation:
@@ -122,7 +123,7 @@ async def test_a_kill_in_the_middle(tree: Tree) -> None:
 
 async def test_a_chat_after_a_kill(tree: Tree) -> None:
     """The same token chats on at once: the run that nobody listens to any more is ended, as it would be without it."""
-    root = tree(SLOW)
+    root = tree(ENDLESS)
     session = await killed(root)
     async with served(root) as gateway:
         again = Conversation(gateway.http, session.token, session.id)

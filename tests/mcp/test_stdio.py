@@ -14,6 +14,7 @@ import pytest
 from headgate.mcp.asking import Asking
 from headgate.mcp.naming import offers
 from headgate.mcp.stdio import Program, spoken_to
+from headgate.testing.mcp_stdio_tools import TOOLS
 from tests.mcp.servers import FAKE, descriptors, local, opened, ready, refused, said
 from tests.processes import alive, children
 from tests.waiting import until
@@ -35,7 +36,7 @@ async def test_both_eras(flags: list[str], version: str) -> None:
 async def test_pages_are_all_read() -> None:
     """A list of several pages is read to its end."""
     async with ready(local("--tools", "250", "--pages", "60")) as upstream:
-        assert upstream.health.tools == 250 + 17
+        assert upstream.health.tools == 250 + len(TOOLS)
 
 
 async def test_tools_that_cannot_be_used_are_left_out() -> None:
