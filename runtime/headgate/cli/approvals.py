@@ -11,9 +11,10 @@ import click
 from headgate.cli.client.port import Reply
 from headgate.cli.client.site import Site, sited
 from headgate.cli.desk import Desk, View
+from headgate.cli.form import FORMAT, as_json, print_as
 from headgate.cli.render import forms, questions
 from headgate.cli.render.words import visible
-from headgate.cli.work import FORMAT, at_desk
+from headgate.cli.work import at_desk
 from headgate.core.inputs import Question
 from headgate.stores.waits import Decision
 
@@ -55,7 +56,7 @@ def list_command(form: str, **options: Any) -> None:
     """List what waits for an answer, newest first."""
     found = at_desk(Site(**options), lambda desk: desk.pending())
     if form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(as_json(found))
     else:
         click.echo(visible("\n".join(_line(each) for each in found)) or "nothing waits for an answer")
 
@@ -157,7 +158,7 @@ def link(wait: str, form: str, *, approver: str | None, **options: Any) -> None:
     """Make links that answer the question ID, each of them once: one approves, one denies."""
     made = at_desk(Site(**options), lambda desk: desk.links(wait, approver))
     lines = [f"approve  {made['approve']}", f"deny     {made['deny']}", f"as {made['for']}, {_left(made)}"]
-    click.echo(json.dumps(made, indent=2) if form == "json" else "\n".join(lines))
+    print_as(form, made, "\n".join(lines))
 
 
 @approvals.command()
@@ -168,7 +169,7 @@ def grants(session: str, form: str, **options: Any) -> None:
     """List what is remembered for SESSION: calls that are not asked about any more."""
     found = at_desk(Site(**options), lambda desk: desk.grants(session))
     if form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(as_json(found))
     else:
         click.echo(visible("\n".join(_grant(each) for each in found)) or "nothing is remembered")
 
@@ -189,7 +190,7 @@ def _grant(view: View) -> str:
 
 
 def _show(view: View, form: str) -> None:
-    click.echo(json.dumps(view, indent=2, ensure_ascii=False) if form == "json" else visible("\n".join(_rows(view))))
+    print_as(form, view, visible("\n".join(_rows(view))))
 
 
 def _line(view: View) -> str:

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from headgate.cli.attendant import Attendant, attended
 from headgate.cli.client.line import connect
 from headgate.cli.client.target import Target, targeted
+from headgate.cli.form import FORMAT
 from headgate.cli.render import words
 from headgate.cli.render.answer import Answer
 from headgate.cli.render.screen import Progress, lenient, write
@@ -43,7 +44,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, value: str |
 @targeted
 @click.argument("task")
 @click.option("--timeout", callback=_duration, help="End the run after this long, such as 30s.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 @attended
 @click.pass_context
 def run(context: click.Context, /, *, task: str, **options: Any) -> None:

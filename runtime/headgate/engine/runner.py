@@ -102,7 +102,7 @@ class AgentRunner:
     async def _turn(self, messages: tuple[Message, ...], step: int) -> TurnDone:
         within = self.dispatch.within(step)
         request = self._request(messages, within)
-        async with aclosing(self.choice.stream(within, request)) as events:  # type: ignore[type-var]
+        async with aclosing(self.choice.stream(within, request)) as events:
             async for event in events:
                 if type(event) is TextChunk:  # the hot path: a class pattern costs several times as much
                     self.recorder.say(event.text, step)

@@ -30,6 +30,7 @@ from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
 from headgate.mcp.paging import Noun, Raw, pages
+from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
 from headgate.mcp.replies import Called, Calls, responses, visiting
 from headgate.mcp.spec import ServerSpec
@@ -53,8 +54,17 @@ class Link:
     stale: asyncio.Event
     refused: list[str]
     calls: Calls
-    pid: int | None = None
+    child: stdio.Child | None = None
     followed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, of a server that is a program."""
+        return self.child.pid if self.child is not None else None
+
+    async def reason(self) -> str:
+        """Why it is over."""
+        return await _reason(self.child) or "the connection to the server was lost"
 
     @property
     def protocol(self) -> str:
@@ -243,11 +253,10 @@ async def linked(
     """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
     async with contextlib.AsyncExitStack() as stack:
         over, stale = asyncio.Event(), asyncio.Event()
-        pid: int | None = None
+        child: stdio.Child | None = None
         status: Callable[[], int | None] = lambda: None  # noqa: E731
         if spec.kind == "stdio":
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
-            pid = child.pid
         else:
             streams, watched = await stack.enter_async_context(remote.reached(spec, env, over.set, auth))
             status = lambda: watched.status  # noqa: E731
@@ -270,13 +279,17 @@ async def linked(
             said = next((each for each in leaves(error) if isinstance(each, MCPError)), None)
             if said is None:
                 raise
-            raise _refused(said, status()) from error
-        yield Link(client, over, stale, refused, calls, pid)
+            raise _refused(said, status(), await _reason(child)) from error
+        yield Link(client, over, stale, refused, calls, child)
 
 
-def _refused(error: MCPError, status: int | None) -> ServerFault:
+async def _reason(child: stdio.Child | None) -> str | None:
+    return await parting(child) if child is not None else None
+
+
+def _refused(error: MCPError, status: int | None, reason: str | None) -> ServerFault:
     if error.code == types.CONNECTION_CLOSED:
-        return EndedEarly("the server ended the connection while it was being set up")
+        return EndedEarly(reason or "the server ended the connection while it was being set up")
     if status is not None:
         return of_status(status)
     code = "timeout" if error.code == types.REQUEST_TIMEOUT else "connection_error"

@@ -97,8 +97,7 @@ class Upstream:
         while not self.closing:
             begun = asyncio.get_running_loop().time()
             try:
-                await self._connection()
-                fault = ServerFault("the connection to the server was lost")
+                fault = ServerFault(await self._connection())
             except Exception as error:  # noqa: BLE001
                 fault = fault_of(error)
             await self._lost(fault)
@@ -106,8 +105,8 @@ class Upstream:
                 self._backoff.reset()
             await self._backoff.pause(self._wanted)
 
-    async def _connection(self) -> None:
-        """One connection, from its beginning to its end."""
+    async def _connection(self) -> str:
+        """One connection, from its beginning to its end; why it ended."""
         limit, loop = self.spec.connection_timeout or 10.0, asyncio.get_running_loop()
         arrived = False
         clock = asyncio.timeout(limit)
@@ -124,6 +123,7 @@ class Upstream:
                         relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
                         watching = group.create_task(self._watch(link), name=f"health of {self.name}")
                         await link.over.wait()
+                        reason: str = await link.reason()
                         for task in (following, relisting, watching):
                             task.cancel()
                 finally:
@@ -138,6 +138,7 @@ class Upstream:
             if arrived or not clock.expired():
                 raise
             raise ServerFault(f"the server did not answer within {limit:g} s", code="timeout") from error
+        return reason
 
     async def _arrived(self, link: Link, listing: Listing) -> None:
         async with self.moved:
@@ -190,15 +191,14 @@ class Upstream:
         return await self.perform(lambda link: link.call(tool, args, asking), asking)
 
     async def perform(self, work: Callable[[Link], Awaitable[Any]], asking: Asking) -> Any:
-        """What the work on the connection comes to; raises `ToolError`. What the server cannot have got is done again
-        on the next connection, and so is what may be repeated."""
+        """What the work comes to; raises `ToolError`. Done again is what the server cannot have got, or may repeat."""
         while True:
             link = await self._linked(asking.deadline)
             try:
                 return await self._called(work(link), asking)
             except ServerFault as fault:
                 again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
-                if not again or fault.code == "config_error":
+                if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
             await self._left(link, asking.deadline)
 

@@ -48,7 +48,7 @@ class Scribe:
 
     def tell(self, event: Event) -> None:
         """Shows one event; a type that is not in the table shows nothing."""
-        teller = _TELLERS.get(type(event))
+        teller = TELLERS.get(type(event))
         if teller is not None:
             teller(self, event)
 
@@ -165,7 +165,7 @@ class Scribe:
         self.screen.busy(names or _WAITING)
 
 
-_TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
+TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     RunStarted: Scribe.begin,
     TextDelta: Scribe.say,
     ThinkingDelta: Scribe.think,
@@ -186,3 +186,4 @@ _TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     RunFailed: Scribe.end,
     RunCancelled: Scribe.end,
 }
+"""How each type of event is shown."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -137,7 +137,7 @@ def _plan(tool: Tool) -> AgentPlan:
     return AgentPlan("test", spec, Prompt(()), choice, {}, {tool.definition.name: bind(tool)})
 
 
-def _no_model(_ctx: RunContext, _request: ModelRequest) -> AsyncIterator[ModelEvent]:
+def _no_model(_ctx: RunContext, _request: ModelRequest) -> AsyncGenerator[ModelEvent]:
     raise ProviderError("a test of a tool has no model")
 
 
