@@ -7,7 +7,7 @@ import pytest
 from headgate.testing.harness import live
 from headgate.testing.mcp_http import http_server
 from tests.conftest import Tree
-from tests.elicitation.asking import ERAS, SEEN, asked, desk, inquiring, outcomes, reply
+from tests.elicitation.asking import ERAS, SEEN, asked, desk, gone, inquiring, outcomes, reply
 from tests.server.native import Caller
 from tests.waiting import until
 
@@ -58,8 +58,8 @@ async def test_servers_over_http(tree: Tree, era: str) -> None:
                 (wait,) = await asked(caller, run)
                 await reply(caller, wait, {"action": action})
             told = [await caller.told(run) for run in (first, second)]
-            server.released.set()
-            await caller.told(other)
+            await caller.send("POST", f"/v1/runs/{other}/cancel")
+            await gone(caller)
     said = [
         [each.data["result"]["content"][0]["text"] for each in run if each.event == "tool.completed"] for run in told
     ]
