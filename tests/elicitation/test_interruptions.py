@@ -41,6 +41,18 @@ async def test_a_server_that_ends_while_it_asks(tree: Tree) -> None:
     assert told[-1].event == "run.completed"
 
 
+async def test_a_server_that_does_not_wait_for_the_answer(tree: Tree) -> None:
+    """A question that is left open by its call is void, and the run goes on."""
+    async with live(tree(inquiring({"impatient": True}), toml=desk("legacy"), tools=[]), watch=False) as gateway:
+        caller = Caller(gateway)
+        run = await caller.begin()
+        told = await caller.told(run)
+        waits = (await caller.ask("GET", f"/v1/waits?run={run}"))["items"]
+    assert outcomes(told) == [{"got": {}, "made": 1}]
+    assert {each["state"] for each in waits} <= {"cancelled"}
+    assert told[-1].event == "run.completed"
+
+
 async def test_a_server_that_ends_after_it_has_asked(tree: Tree) -> None:
     """One that has interrupted its call is told the reply when it is back."""
     async with live(tree(inquiring(), toml=desk("modern"), tools=[]), watch=False) as gateway:
