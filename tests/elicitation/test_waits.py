@@ -10,7 +10,7 @@ import pytest
 
 from headgate.testing.harness import live
 from tests.conftest import Tree
-from tests.elicitation.asking import ADA, ERAS, SEEN, asked, desk, gone, inquiring, of, outcomes, reply
+from tests.elicitation.asking import ADA, ERAS, SEEN, asked, desk, gone, inquiring, of, outcomes, reply, until_true
 from tests.mcp.servers import said
 from tests.server.native import DESK, KEYS, OTHER, Caller
 
@@ -255,8 +255,12 @@ async def test_cancelling_the_run(tree: Tree, era: str) -> None:
         found = await caller.ask("GET", f"/v1/waits/{wait['id']}")
         late = await caller.code("POST", f"/v1/waits/{wait['id']}/answer", ADA)
         upstream: Any = gateway.gateway.snapshot.servers["desk"]
+
+        async def cancelled() -> bool:
+            return bool(await said(upstream, "cancelled") == "1")
+
         if era == "legacy":
-            assert await said(upstream, "cancelled") == "1"
+            await until_true(cancelled)
     assert (found["state"], late) == ("cancelled", (409, "already_resolved"))
 
 
