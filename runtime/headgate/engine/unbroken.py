@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from headgate.core.outlast import outlast
+from headgate.core.finish import finish
 
 
 async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
@@ -15,6 +15,10 @@ async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
     Returns whether the caller was cancelled meanwhile; it is then for the caller to stop.
     """
     task = asyncio.ensure_future(work)
-    cancelled = await outlast(task)
+    cancelled = False
+    try:
+        await finish(task)
+    except asyncio.CancelledError:
+        cancelled = True
     task.result()
-    return cancelled is not None
+    return cancelled

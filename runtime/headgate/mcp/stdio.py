@@ -17,7 +17,7 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 
-from headgate.core.outlast import outlast
+from headgate.core.finish import finish
 from headgate.programs.group import Group
 
 MAX_LINE = 16 << 20
@@ -173,10 +173,8 @@ async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, C
             stream.close()
         ending = asyncio.create_task(_end(transport, child, (reader, writer)), name=f"end {program.argv[0]}")
         try:
-            cancelled = await outlast(ending)
+            await finish(ending)
             ending.result()
-            if cancelled is not None:
-                raise cancelled
         finally:
             for rest in (to_session, from_session):
                 rest.close()

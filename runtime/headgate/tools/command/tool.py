@@ -12,9 +12,9 @@ from typing import Any
 
 from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
+from headgate.core.finish import finish
 from headgate.core.kind import Env, Scope
 from headgate.core.messages import ErrorInfo, Text, ToolResult
-from headgate.core.outlast import outlast
 from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import size_text
 from headgate.tools.command.checks import check
@@ -94,13 +94,8 @@ class CommandTool:
                 await asyncio.wait({task})
         finally:
             process.stop()
-            cancelled = await outlast(task)
+            await finish(task)
             del self._running[task]
-            if not task.cancelled():
-                # Looked at, or else the loop complains of a failure that a cancelled call has no use for.
-                task.exception()
-            if cancelled is not None:
-                raise cancelled
         return task.result()
 
     def _not_started(self, error: OSError) -> ToolError:
