@@ -175,7 +175,7 @@ Streams = Literal["pass", "window", "whole"]
 
 
 class Interceptor(Protocol):
-    """Stands around model turns and tool calls (D12); folded once per snapshot, outermost first.
+    """Stands around model turns and tool calls; folded once per snapshot, outermost first.
 
     Refusing is raising `PolicyRefused`. What is passed to `call_next` and what is returned may differ from what came.
     """

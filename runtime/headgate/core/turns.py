@@ -14,7 +14,7 @@ from headgate.core.messages import ErrorInfo, Message, StopReason, Usage
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """Behaviour hints of a tool, with MCP's defaults for what is unstated (D14)."""
+    """Behaviour hints of a tool, with MCP's defaults for what is unstated."""
 
     read_only: bool = False
     destructive: bool = True
