@@ -90,15 +90,6 @@ async def refused(upstream: Upstream, tool: str, timeout: float = 20.0, **args: 
     raise AssertionError(f"{tool} answered {found!r}")
 
 
-def alive(pid: int) -> bool:
-    """Whether the process is there, and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 def descriptors() -> int:
     """Open descriptors of this process."""
     return len(list(Path("/proc/self/fd").iterdir()))

@@ -15,7 +15,8 @@ from headgate.mcp.asking import Asking
 from headgate.testing.harness import Live, live
 from headgate.testing.mcp_http import HttpServer
 from tests.conftest import Tree
-from tests.mcp.servers import alive, descriptors, local, ready, remote, said, table
+from tests.mcp.servers import descriptors, local, ready, remote, said, table
+from tests.processes import alive
 from tests.waiting import until
 
 ROUNDS = 12

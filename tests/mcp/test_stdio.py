@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from headgate.mcp.asking import Asking
 from headgate.mcp.naming import offers
-from tests.mcp.servers import alive, descriptors, local, opened, ready, refused, said
+from headgate.mcp.stdio import Program, spoken_to
+from tests.mcp.servers import FAKE, descriptors, local, opened, ready, refused, said
+from tests.processes import alive, children
 from tests.waiting import until
 
 
@@ -137,6 +141,26 @@ async def test_closing_ends_the_whole_group(flags: list[str], tmp_path: Path) ->
         started = [int(line) for line in pids.read_text().split()]
         assert all(map(alive, started))
     assert not any(map(alive, started))
+
+
+async def test_a_start_that_is_broken_off(tmp_path: Path) -> None:
+    """Nothing is left of a program whose start was cancelled when it was already there."""
+    pids, before = tmp_path / "pids", children()
+    argv = [sys.executable, FAKE, "--child", "--pids", str(pids)]
+
+    async def start() -> None:
+        async with spoken_to(Program(argv, str(tmp_path), dict(os.environ))):
+            raise AssertionError("it was started before it could be cancelled")
+
+    task = asyncio.create_task(start())
+    while children() <= before:  # noqa: ASYNC110 -- the turn of the loop in which it begins
+        await asyncio.sleep(0)
+    while not pids.exists() or not pids.read_text().endswith("\n"):  # the loop stands still meanwhile
+        time.sleep(0.01)  # noqa: ASYNC251
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
 
 
 async def test_servers_come_and_go_without_a_trace() -> None:

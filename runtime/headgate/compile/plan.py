@@ -18,7 +18,7 @@ from headgate.compile.specs import Agent, Gateway, Profile
 from headgate.compile.switches import Switches
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
-from headgate.core.glob import matching
+from headgate.core.glob import ALL, matching
 from headgate.core.messages import ToolResult
 from headgate.core.ports import ModelCall, Tool, ToolDefinition, ToolNext, ToolServer
 from headgate.manifest.diagnostics import Diagnostic
@@ -91,6 +91,8 @@ class AgentPlan:
 
         The profile of the caller's key applies in any case; one that the request names comes on top of it.
         """
+        if principal.tools == ALL and not (channel or profile or principal.profile):
+            return self
         named = [name for name in dict.fromkeys((principal.profile, profile)) if name is not None]
         profiles = [self.spec.profiles[name] for name in named if name in self.spec.profiles]
         own = self.spec.channels.get(channel or "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
-from headgate.core.glob import covers
+from headgate.core.glob import ALL, covers
 from headgate.core.inputs import Ask
 from headgate.core.passage import Passage
 from headgate.core.turns import Broken, ToolDefinition, TurnDone
@@ -25,14 +25,14 @@ class Principal:
     team: str
     digest: str
     scopes: frozenset[str]
-    agents: tuple[str, ...] = ("*",)
-    tools: tuple[str, ...] = ("*",)
+    agents: tuple[str, ...] = ALL
+    tools: tuple[str, ...] = ALL
     profile: str | None = None
     expires: float | None = None
 
     def allows(self, scope: str) -> bool:
         """Whether one of the principal's scopes covers `scope`; a shorter scope covers all below it."""
-        return any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
+        return scope in self.scopes or any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
 
     def require(self, *scopes: str) -> None:
         """Raises `Forbidden` unless one of the scopes is covered."""
@@ -41,11 +41,11 @@ class Principal:
 
     def sees_agent(self, name: str) -> bool:
         """Whether the agent is visible to this principal."""
-        return any(covers(pattern, name) for pattern in self.agents)
+        return self.agents == ALL or any(covers(pattern, name) for pattern in self.agents)
 
     def sees_tool(self, name: str) -> bool:
         """Whether agents may use this tool for this principal."""
-        return any(covers(pattern, name) for pattern in self.tools)
+        return self.tools == ALL or any(covers(pattern, name) for pattern in self.tools)
 
 
 def _covers(held: list[str], wanted: list[str]) -> bool:

@@ -17,8 +17,8 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 
-from headgate.core.finish import finish
-from headgate.programs.group import Group
+from headgate.core.outlast import finish
+from headgate.programs.group import Group, kill
 
 MAX_LINE = 16 << 20
 """Bytes of one message; a program that writes a longer one is ended."""
@@ -156,11 +156,7 @@ class Child(asyncio.SubprocessProtocol):
 @contextlib.asynccontextmanager
 async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, Child]]:
     """The streams of a running program; leaving ends it and its group, whatever happens meanwhile."""
-    loop = asyncio.get_running_loop()
-    transport, child = await loop.subprocess_exec(
-        lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
-    )  # fmt: skip
+    transport, child = await _start(program)
     child.pid = transport.get_pid()
     to_session, from_program = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_program, from_session = anyio.create_memory_object_stream[SessionMessage](0)
@@ -178,6 +174,26 @@ async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, C
         finally:
             for rest in (to_session, from_session):
                 rest.close()
+
+
+async def _start(program: Program) -> tuple[asyncio.SubprocessTransport, Child]:
+    """Starts it; whoever is cancelled meanwhile leaves nothing of it, which the loop does not see to: it ends a program
+    that it has half started, but not what that has started in turn."""
+    starting = asyncio.create_task(
+        asyncio.get_running_loop().subprocess_exec(
+            lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
+        )
+    )  # fmt: skip
+    try:
+        await finish(starting)
+    except asyncio.CancelledError:
+        if starting.exception() is None:
+            transport = starting.result()[0]
+            kill(transport.get_pid())
+            transport.close()
+        raise
+    return starting.result()
 
 
 async def _read(child: Child, session: anyio.abc.ObjectSendStream[SessionMessage | Exception]) -> None:

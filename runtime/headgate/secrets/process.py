@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from headgate.core.outlast import finish
+from headgate.programs.group import kill
 from headgate.secrets.content import MAX_BYTES
 from headgate.secrets.failures import SecretUnavailable
 
@@ -27,14 +26,17 @@ class Program:
 
         What it prints on its standard error is thrown away, since it may hold the secret.
         """
-        transport, printed = await self._start()
+        starting = asyncio.create_task(self._start())
         try:
+            await finish(starting)  # one that is half started could not be ended with its children
+            transport, printed = starting.result()
             async with asyncio.timeout(self.timeout):
                 await printed.done
         except TimeoutError:
             raise SecretUnavailable(f"{self.argv[0]} took longer than {self.timeout:g}s", retryable=True) from None
         finally:
-            await _end(transport, printed)
+            if starting.exception() is None:
+                await _end(*starting.result())
         if printed.size > MAX_BYTES:
             raise SecretUnavailable(f"{self.argv[0]} printed more than {MAX_BYTES} bytes")
         if status := transport.get_returncode():
@@ -96,8 +98,7 @@ class _Printed(asyncio.SubprocessProtocol):
 
 async def _end(transport: asyncio.SubprocessTransport, printed: _Printed) -> None:
     """Kills what is left of the program's process group, children included, and waits until the program is gone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(transport.get_pid(), signal.SIGKILL)
+    kill(transport.get_pid())
     try:
         await asyncio.shield(printed.exited)
     finally:

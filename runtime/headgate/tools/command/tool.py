@@ -12,9 +12,9 @@ from typing import Any
 
 from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
-from headgate.core.finish import finish
 from headgate.core.kind import Env, Scope
 from headgate.core.messages import ErrorInfo, Text, ToolResult
+from headgate.core.outlast import finish
 from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import size_text
 from headgate.tools.command.checks import check
@@ -94,8 +94,10 @@ class CommandTool:
                 await asyncio.wait({task})
         finally:
             process.stop()
-            await finish(task)
-            del self._running[task]
+            try:
+                await finish(task)
+            finally:
+                del self._running[task]
         return task.result()
 
     def _not_started(self, error: OSError) -> ToolError:
