@@ -16,9 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from headgate.core.errors import GatewayError
+from headgate.core.inputs import Question, Reply, Round
 from headgate.core.kind import Env
 from headgate.mcp import link
-from headgate.mcp.asking import Asking, Question, Reply
+from headgate.mcp.asking import Asking
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
 from headgate.mcp.user_flow import Answer, Identity, UserAuth
@@ -67,7 +68,7 @@ class Memory(dict[str, str]):
 
 async def accept(question: Question) -> Reply:
     """Accepts with the defaults of the form (SEP-1034)."""
-    properties = question.schema.get("properties", {})
+    properties = (question.schema or {}).get("properties", {})
     return Reply("accept", {name: each["default"] for name, each in properties.items() if "default" in each})
 
 
@@ -80,10 +81,13 @@ def sample(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 async def call(upstream: Upstream, name: str, args: dict[str, Any]) -> None:
     """Calls one tool; a failure is told, and is for the suite to judge."""
-    loop = asyncio.get_running_loop()
+    asking = Asking(asyncio.get_running_loop().time() + PATIENCE, ask=accept)
     try:
         async with asyncio.timeout(PATIENCE):
-            result = await upstream.call(name, args, Asking(loop.time() + PATIENCE, ask=accept))
+            while isinstance(result := await upstream.call(name, args, asking), Round):
+                asking.round = result
+                while asking.round.next is not None:
+                    asking.round = asking.round.with_reply(await accept(asking.round.questions[asking.round.next]))
         print(f"{name}: {result}", file=sys.stderr)  # noqa: T201
     except (GatewayError, TimeoutError) as error:
         print(f"{name} failed: {error!r}", file=sys.stderr)  # noqa: T201

@@ -173,7 +173,7 @@ async def test_a_server_that_is_not_there(tree: Tree) -> None:
     files = {"agents/other.md": agent_md(model="default/auto"), "agents/helper.md": agent_md(mcp_servers=["gone"])}
     root = tree("- {text: fine}\n", toml=gone, files=files)
     async with live(root, watch=False) as gateway:
-        assert (await server(gateway, "gone"))["error"]["code"] == "config_error"
+        assert (await server(gateway, "gone"))["error"]["code"] == "connection_error"
         body = {"message": "hi"}
         answer = await gateway.http.post("/v1/agents/helper/invoke", json=body, headers=dict(gateway.headers))
         assert answer.status_code == 503

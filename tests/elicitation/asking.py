@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from headgate.testing.harness import agent_md, gateway_toml, write_tree
 from tests.mcp.servers import table
 from tests.server.native import Caller, Frame
 from tests.waiting import until
@@ -24,6 +26,16 @@ def inquiring(*calls: dict[str, Any]) -> str:
 def desk(era: str, **keys: str) -> str:
     """The table of the server."""
     return table("desk", "--era", era, allow='["inquire", "cancelled", "sleep"]', **keys)
+
+
+def alone(root: Path, script: str, era: str) -> Path:
+    """A tree that any process can read, whose agent may call the tool."""
+    files = {
+        "gateway.toml": gateway_toml(desk(era), top='default_agent = "helper"'),
+        "script.yaml": script,
+        "agents/helper.md": agent_md(model="default/auto"),
+    }
+    return write_tree(root, files)
 
 
 async def asked(caller: Caller, run: str, count: int = 1) -> list[dict[str, Any]]:

@@ -188,7 +188,8 @@ async def test_interceptors_judge_once(tree: Tree) -> None:
 
 
 async def test_calls_of_several_runs_on_one_connection(tree: Tree) -> None:
-    """Before 2026-07-28 a question over stdio does not say for which call it is: nobody is asked what may be another's."""
+    """Before 2026-07-28 a question over stdio does not say for which call it is: nobody is asked what may be of
+    another run."""
     script = (
         "- {when: {user_contains: sleep}, call: desk__sleep, args: {seconds: 600}}\n"
         "- {call: desk__inquire, args: {}}\n- {text: done}\n"

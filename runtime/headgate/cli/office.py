@@ -14,6 +14,7 @@ from headgate.boot import Place
 from headgate.cli.client.http import Http, open_http
 from headgate.cli.client.site import Site
 from headgate.cli.store import read_tree, store_of
+from headgate.compile.aside import spares_all
 from headgate.compile.compiler import Compiled
 from headgate.compile.keyring import compile_tree
 from headgate.compile.overlay import Overlay, OverlayDocument
@@ -191,10 +192,10 @@ class TreeOffice:
     async def _amend(self, change: Change, told: str) -> None:
         """Compiles before it writes, as a running gateway does."""
         made = Replacement.of(change, self._overlay, time.time())
-        document, compiled = made.document, await _compiled(self._compiled, made.wanted)
+        document, compiled = made.document, await _compiled(self._compiled, made.wanted, but=change.name)
         made.vet(compiled)
         if document is not None and not compiled.ok:
-            raise refusal(compiled.shown)
+            raise refusal(compiled.shown, {document.path})
         missed = [each for each in compiled.shown if document and each.path == document.path and each.code == "HG1206"]
         if missed:
             raise Invalid(f"{missed[0].message}; {missed[0].hint}")
@@ -230,7 +231,12 @@ class TreeOffice:
         return view
 
 
-async def _compiled(compiled: Compiled, overlay: Overlay) -> Compiled:
+async def _compiled(compiled: Compiled, overlay: Overlay, but: str | None = None) -> Compiled:
+    """The tree with the overlay; a document that does not fit is set aside, as at a start, `but` for this one."""
+
+    def spare(document: OverlayDocument) -> bool:
+        return spares_all(document) and document.name != but
+
     settings = Settings()
     place = Place(compiled.draft.tree.root, host=settings.host, port=settings.port)
-    return await compile_tree(place.tree, DEFAULT_KINDS, place.environment(), overlay=overlay)
+    return await compile_tree(place.tree, DEFAULT_KINDS, place.environment(), overlay=overlay, spare=spare)

@@ -53,7 +53,7 @@ def run(context: click.Context, /, *, task: str, **options: Any) -> None:
     Exits with 0, or 1 after an error, 2 for the budget, 3 for the turns, 124 for the time, 130 when interrupted.
     """
     form = options.pop("form")
-    how = _How(_task(task), options.pop("timeout"), options.pop("approve"), told=form == "json")
+    how = _How(_task(task), options.pop("timeout"), options.pop("approve"), options.pop("elicit"), told=form == "json")
     target = Target(**options)
     lenient()
     answer, interrupted = _answered(target, how)
@@ -78,6 +78,7 @@ class _How:
     task: str
     timeout: float | None
     approve: str | None
+    elicit: str
     told: bool
 
 
@@ -87,7 +88,7 @@ def _answered(target: Target, how: _How) -> tuple[Answer, bool]:
     scribe = Scribe(Progress()) if sys.stderr.isatty() else None
     try:
         with connect(target) as line:
-            attendant = Attendant(line, scribe.screen if scribe else None, approve=how.approve)
+            attendant = Attendant(line, scribe.screen if scribe else None, approve=how.approve, elicit=how.elicit)
             with contextlib.closing(line.ask(how.task, how.timeout)) as events:
                 for event in events:
                     answer.add(event)

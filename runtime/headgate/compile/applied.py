@@ -65,7 +65,9 @@ class Applied:
                 before = None  # it was only watched then, and found what it refuses now
             own = replace(ctx, case=case, resumed=before is not None, memo=dict(before.memo) if before else {})
             holds = self._holds(case) if before is None else before.applied
-            way = applied_calls.Way(self.name, wanted, inner, violations, before.found if before else "")
+            way = applied_calls.Way(
+                self.name, wanted, inner, violations, found=before.found if before else "", layer=self.team is not None
+            )
             try:
                 return await self._through(way, own) if holds else await way.unchanged(own)
             except Deferred as waiting:

@@ -254,6 +254,7 @@ class Builder:
             outside=frozenset(self._draft.outside),
             overlay=self._draft.overlay,
             hidden=self._draft.hidden,
+            aside=self._draft.aside,
         )
 
 

@@ -7,7 +7,7 @@ make a document must not be able to send the gateway's own environment somewhere
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -27,7 +27,8 @@ _PUBLIC = ("type", "header", "token_url", "scopes", "auth_method")
 class OverlayDocument:
     """One document: an entry of the table of `gateway.toml` whose dotted name is its `kind`.
 
-    `by` is the principal that changed it last, at `at`. `revision` counts its own changes, from 1.
+    `by` is the principal that changed it last, at `at`. `revision` counts its own changes, from 1. `fault` says why it
+    cannot be used, if so.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class OverlayDocument:
     at: float = 0.0
     created_by: str = ""
     created_at: float = 0.0
+    fault: str = ""
 
     @property
     def path(self) -> str:
@@ -70,6 +72,10 @@ class Overlay:
         others = [each for each in self.documents if (each.kind, each.name) != (kind, name)]
         documents = [*others, *([document] if document is not None else [])]
         return Overlay(self.generation, tuple(sorted(documents, key=lambda each: (each.kind, each.name))))
+
+    def without(self, paths: Collection[str]) -> Overlay:
+        """The same generation without the documents of these paths."""
+        return Overlay(self.generation, tuple(each for each in self.documents if each.path not in paths))
 
 
 NO_OVERLAY = Overlay()
@@ -122,6 +128,14 @@ def private(document: Document) -> Iterator[tuple[Key, str]]:
             for path, text in _texts(held, (*key, member)):
                 if not any(each in _PUBLIC for each in path[len(key) :]):
                     yield path, text
+
+
+def texts_of(document: OverlayDocument) -> Iterator[str]:
+    """The texts of a document that are never shown, whether it is laid or not."""
+    for member in _PRIVATE.get(document.key[:-1], ()):
+        for path, text in _texts(document.body.get(member), ()):
+            if not any(each in _PUBLIC for each in path):
+                yield text
 
 
 def _texts(value: Any, key: Key) -> Iterator[tuple[Key, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from headgate.compile.approvals import NO_POLICIES, Approvals
+from headgate.compile.aside import Aside
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
 from headgate.compile.resources import HTTP, Resource
@@ -164,6 +165,7 @@ class Snapshot:
     listings: Mapping[str, int] = field(default_factory=dict)
     overlay: Overlay = NO_OVERLAY
     hidden: tuple[OverlayDocument, ...] = ()
+    aside: tuple[Aside, ...] = ()
     leases: int = 0
     retired: bool = False
     _closed: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -32,6 +32,10 @@ class Case:
     def team(self) -> str:
         """Whose session it is."""
         return self._within.session.team
+
+    def changed(self, args: Mapping[str, Any]) -> Case:
+        """The same call with other arguments."""
+        return Case(self.tool, args, self._within)
 
     def about(self, args: Mapping[str, Any]) -> bool:
         """Whether these are the arguments of the call."""
@@ -101,16 +105,29 @@ class Policy:
         """Whether an answer may be remembered for calls with this qualifier."""
         return self.remember and (self.qualifier is None or qualifier is not None)
 
+    def content(self, approvers: Collection[str], voters: Collection[str]) -> bool:
+        """Whether the policy needs nobody else when these keys have approved, each of which is one of the `approvers`
+        that were asked, or anybody when none were named."""
+        within = not self.approvers or (bool(approvers) and set(approvers) <= set(self.approvers))
+        return len(set(voters) if within else set(voters) & set(self.approvers)) >= self.quorum
+
+    @property
+    def demand(self) -> tuple[bool, int]:
+        """Of policies that ask, the greatest demand is asked first, since that may content the others too."""
+        return bool(self.approvers), self.quorum
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What becomes of a call, and the policy that says so; without one nothing covers the tool, and it is allowed.
 
     `qualifier` is what the policy makes of the call. `watched` are the policies that would have been stricter, if they
-    counted.
+    counted. Of a call that is held, `asking` are the policies of all layers that hold it, the greatest demand first:
+    each wants its answer.
     """
 
     decide: Decision
     policy: Policy | None
     qualifier: str | None = None
     watched: tuple[Policy, ...] = ()
+    asking: tuple[Policy, ...] = ()

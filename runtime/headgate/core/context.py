@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from headgate.core.errors import Forbidden
 from headgate.core.glob import ALL, covers
 from headgate.core.inputs import Ask
+from headgate.core.messages import ToolCall
 from headgate.core.passage import Passage
 from headgate.core.turns import Broken, ToolDefinition, TurnDone
 
@@ -119,6 +120,18 @@ class Mark(Protocol):
     def __call__(self, name: str, value: str, /) -> None: ...
 
 
+class Permit(Protocol):
+    """Why the policies do not let a call be made with arguments that an interceptor has changed, or nothing; with
+    `shown` they must be those that people were shown who approved it."""
+
+    async def __call__(self, call: ToolCall, /, *, shown: bool) -> str: ...
+
+
+async def permitted(_call: ToolCall, /, *, shown: bool) -> str:  # noqa: ARG001
+    """Every change is let pass."""
+    return ""
+
+
 def unmarked(_name: str, _value: str, /) -> None:
     """Nothing is kept."""
 
@@ -149,7 +162,8 @@ class ToolContext:
     """What one tool call may know and do.
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
-    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
+    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs;
+    `permit` judges what they make of the arguments.
 
     The call of a tool that others execute passes its interceptors twice (`passage`). `resumed` says to one of them that
     it has done its part before the call already: what it charged or judged then counts, and only the result is left.
@@ -173,6 +187,7 @@ class ToolContext:
     within: RunContext | None = None
     tool: ToolDefinition | None = None
     mark: Mark = unmarked
+    permit: Permit = permitted
     passage: Passage = field(default_factory=Passage)
     resumed: bool = False
     memo: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Waiting for work that a cancellation of the one who waits must not leave half done, such as starting a program."""
+"""Waiting for work that a cancellation of the one who waits must not leave half done, as the start of a program."""
 
 from __future__ import annotations
 

@@ -6,13 +6,14 @@ What is kept is always something that compiles: a document with errors is refuse
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import structlog
 
+from headgate.compile.aside import spares_all
 from headgate.compile.build import BuildError
 from headgate.compile.compiler import Compiled
 from headgate.compile.overlay import Overlay, OverlayDocument
@@ -70,6 +71,12 @@ class Replacement:
         wanted = overlay.changed(change.kind, change.was or change.name, None)
         wanted = wanted.changed(change.kind, change.name, document)
         return cls(change, document, replace(wanted, generation=overlay.generation + 1), now)
+
+    @property
+    def paths(self) -> set[str]:
+        """Where the document stands, by its name and the one that it gives up."""
+        names = (self.change.name, self.change.was)
+        return {OverlayDocument(self.change.kind, name, {}).path for name in names if name}
 
     def vet(self, compiled: Compiled) -> None:
         """Raises `Conflict` when the tree declares the name."""
@@ -143,7 +150,7 @@ class Amender:
                 return
             overlay = await self._overlays.read()
             try:
-                await self._reloader.revise(overlay)
+                await self._reloader.revise(overlay, spare=spares_all)
             except BuildError as error:
                 self._refused = overlay.generation
                 log.error("overlay.rejected", generation=overlay.generation, first=str(error.diagnostics[0]))
@@ -152,17 +159,25 @@ class Amender:
             await self._reloader.retry()
 
     async def _make(self, made: Replacement) -> None:
+        own = made.paths
+        aside = {each.document.path for each in self._reloader.live.aside} - own
         try:
-            await self._reloader.revise(made.wanted, vet=made.vet, keep=partial(made.keep, self._overlays))
+            await self._reloader.revise(
+                made.wanted,
+                vet=made.vet,
+                keep=partial(made.keep, self._overlays),
+                spare=lambda each: each.path in aside,
+            )
         except BuildError as error:
-            raise refusal(error.diagnostics) from None
+            raise refusal(error.diagnostics, own) from None
 
 
-def refusal(found: tuple[Diagnostic, ...]) -> Invalid:
-    """The error of a document in which this was found."""
+def refusal(found: tuple[Diagnostic, ...], paths: Collection[str]) -> Invalid:
+    """The error of a document of these paths in which this was found; warnings about other things are not told."""
     errors = [each for each in found if each.severity == "error"]
+    shown = tuple(each for each in found if each.severity == "error" or each.path in paths)
     said = f"{errors[0].message}; {errors[0].hint}" if errors[0].hint else errors[0].message
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return Invalid(
-        f"the document is not in order: {said}{more}", code="invalid_document", details={"diagnostics": found}
+        f"the document is not in order: {said}{more}", code="invalid_document", details={"diagnostics": shown}
     )

@@ -212,6 +212,7 @@ class Dispatch:
             within=attempt.within,
             tool=attempt.tool.definition,
             mark=voice.marks.__setitem__,
+            permit=partial(self.questions.changed, state=state, before=attempt.case, approved=attempt.call),
             passage=passage,
             case=attempt.case,
             ask=partial(self.inputs.ask, attempt.call, state) if attempt.tool.definition.server else None,

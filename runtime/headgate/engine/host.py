@@ -72,13 +72,13 @@ class Host:
         self.poke: Callable[[], None] = _nobody
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
-        self._revisions = Revisions(snapshot, self._overdue)
+        self.revisions = Revisions(snapshot, self._overdue)
         self.warden, self.visitors = Warden(self), Visitors(lambda: self.snapshot.gateway.auth.oidc)
 
     @property
     def snapshot(self) -> Snapshot:
         """The live revision."""
-        return self._revisions.live
+        return self.revisions.live
 
     def principal(self, digest: str) -> Principal | None:
         """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
@@ -110,7 +110,7 @@ class Host:
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         snapshot, plan, choice = admitted
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
-        self.hold(run)
+        self.runs.hold(run)
         try:
             transcript = await _transcript(self, order, session)
             run.taint.sources |= transcript.tainted
@@ -171,10 +171,6 @@ class Host:
         if after != "ended":
             self.poke()
 
-    def hold(self, run: Run) -> None:
-        """The run is in progress here from now on."""
-        self.runs.hold(run)
-
     def _release(self, run: Run) -> None:
         self.runs.drop(run)
         run.snapshot.release()
@@ -221,7 +217,7 @@ class Host:
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
-        self._revisions.swap(snapshot)
+        self.revisions.swap(snapshot)
         self.warden.enforce()
 
     def _overdue(self, old: Snapshot) -> None:
@@ -248,7 +244,7 @@ class Host:
         self.logs.break_off(STOPPING)
         await self.warden.close()
         await self.flusher.close()
-        await self._revisions.close()
+        await self.revisions.close()
 
 
 async def end(host: Host, record: RunRecord, ending: Ending) -> None:

@@ -223,10 +223,12 @@ class Recorder:
         deltas, audit = held.deltas if held is not None else (), (self.witness.ended(event, self.now()),)
         await self._teller.keep(work, *last, (event, 0), deltas=deltas, audit=audit)
         self._held = None
+        self.tally.stop()
         self._teller.rest()
 
     async def leave(self, *, release: bool) -> None:
         """Keeps what was told, and gives the run's lease back if another owner shall go on; raises `StoreError`."""
+        self.tally.stop()
         self._teller.rest()
         batch = self._teller.take()
         if batch is not None:

@@ -96,6 +96,7 @@ class Supervisor:
             await recorder.keep(work, (RunWaiting(waits=pending), 0))
         except asyncio.CancelledError:  # too late: it waits already, and is ended by whoever takes it up for that
             return "left"
+        recorder.tally.stop()
         return "queued" if states == ["queued"] else "waiting"
 
     def _runner(self, run: Run, recorder: Recorder, spill: Spill, stillness: Stillness) -> AgentRunner:

@@ -30,7 +30,7 @@ from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_st
 from headgate.mcp.listing import Listing, read_tools
 from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
-from headgate.mcp.replies import Called, Calls, responses
+from headgate.mcp.replies import Called, Calls, responses, visiting
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.streams import Ready
 
@@ -134,8 +134,9 @@ class Link:
             remote.SENDING.reset(token)
 
     async def _rounds(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
-        # One that speaks the older protocol by now asks anew, on the connection.
-        begun = asking.round if self.protocol in MODERN_PROTOCOL_VERSIONS else None
+        if self.protocol not in MODERN_PROTOCOL_VERSIONS:
+            return await self._once(name, args, asking)
+        begun = asking.round
         while True:
             result = await self.client.session.call_tool(
                 name, args, progress_callback=_follow(asking), input_responses=responses(begun) if begun else None,
@@ -149,6 +150,21 @@ class Link:
             begun = self.calls.round(result, Called(name, asking), count)
             if begun.questions:
                 return begun
+
+    async def _once(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
+        """The call as it was before 2026-07-28: what the server asks comes on the connection, but for addresses that
+        it wants visited before the call is made at all (2025-11-25, `URLElicitationRequiredError`)."""
+        before = asking.round
+        if before is not None and visiting(before) and any(each.action != "accept" for each in before.replies.values()):
+            raise ToolError("tool_error", "the server needs an address visited first, and nobody agreed to that")
+        try:
+            return await self.client.session.call_tool(name, args, progress_callback=_follow(asking))
+        except MCPError as error:
+            count = before.n + 1 if before is not None else 1
+            wanted = self.calls.errand(error, Called(name, asking), count) if count <= ROUNDS else None
+            if wanted is None:
+                raise
+            return wanted
 
     def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import mcp_types as types
 import structlog
+from mcp.shared.exceptions import MCPError
 from msgspec.structs import replace
+from pydantic import ValidationError
 
 from headgate.core.errors import ToolError
 from headgate.core.inputs import Action, Question, Reply, Round
@@ -95,12 +97,30 @@ class Calls:
                 questions[name] = fit
         return Round(questions, result.request_state, n=n, settled=settled)
 
+    def errand(self, error: MCPError, called: Called, n: int) -> Round | None:
+        """The addresses that the server wants visited before it takes the call; None for any other error, or where
+        nobody can be asked."""
+        if error.code != types.URL_ELICITATION_REQUIRED or called.asking.ask is None:
+            return None
+        try:
+            wanted = types.ElicitationRequiredErrorData.model_validate(error.data).elicitations[:QUESTIONS]
+        except ValidationError:
+            return None
+        questions = {str(index): self.read(called.tool, each) for index, each in enumerate(wanted)}
+        fit = {name: question for name, question in questions.items() if question is not None}
+        return Round(fit, n=n) if fit and len(fit) == len(questions) else None
+
     def _asked(self) -> Called | None:
         own = self._own.get()
         if own is not None and any(own is each for each in self._made):
             return own
         owners = {each.asking.owner for each in self._made}
         return self._made[0] if len(self._made) == 1 or (len(owners) == 1 and owners != {""}) else None
+
+
+def visiting(round: Round) -> bool:
+    """Whether the server only wanted addresses visited, and is told nothing: the call is made once more."""
+    return round.state is None and all(each.url is not None for each in round.questions.values())
 
 
 def responses(round: Round) -> dict[str, types.InputResponse]:

@@ -125,6 +125,9 @@ class Mcp(Spec):
     """Which servers may be configured at all."""
     servers: dict[Name, ServerSpec] = {}
     """The servers by name. Their tools are called `NAME__TOOL`."""
+    from_api: tuple[Name, ...] = ()
+    """Names of servers that are made through the API and not declared here: agents may name them and their tools,
+    whether they are there yet or not."""
 
     pins: dict[Name, Approved] = {}
     """What was approved of the tools of servers that have `pin`, by server. The gateway and the API write it; who

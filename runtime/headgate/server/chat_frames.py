@@ -35,7 +35,7 @@ HEADERS: Mapping[str, str] = {
 }
 TURNS_NOTE = "\n\n[Sub-agent reached maximum turn limit]"
 _BUDGET_NOTE = "\n\n[Budget limit reached: ${cost:.4f} >= ${budget:.4f}]"
-_TOKENS_NOTE = "\n\n[Budget limit reached: {tokens} >= {budget} tokens]"
+_COUNT_NOTE = "\n\n[Budget limit reached: {used} >= {budget} {unit}]"
 _NOTES = re.compile(
     r"\s*\[(?:Sub-agent reached maximum turn limit"
     r"|Budget limit reached: (?:\$[\d.]+ >= \$[\d.]+|\d+ >= \d+ tokens))\]\s*\Z"
@@ -184,8 +184,10 @@ def _limit(event: RunCompleted) -> bytes:
     if event.outcome == "max_turns":
         reached = frame("max_turns_reached", turn_count=limit["turns"] + 1, max_turns=limit["max_turns"])
         return reached + frame("text_delta", text=TURNS_NOTE)
-    if event.outcome == "budget" and limit["limit"] == "budget_tokens":  # `budget_exceeded` speaks of USD alone
-        return frame("text_delta", text=_TOKENS_NOTE.format(tokens=limit["tokens"], budget=limit["budget"]))
+    if event.outcome == "budget" and limit["limit"] != "budget_usd":  # `budget_exceeded` speaks of USD alone
+        unit = next(each for each in ("tokens", "turns", "seconds") if each in limit)
+        note = _COUNT_NOTE.format(used=int(limit[unit]), budget=int(limit["budget"]), unit=unit)
+        return frame("text_delta", text=note)
     if event.outcome == "budget":
         note = _BUDGET_NOTE.format(cost=limit["cost"], budget=limit["budget"])
         exceeded = frame("budget_exceeded", total_cost=round(limit["cost"], 4), budget=limit["budget"])

@@ -139,8 +139,8 @@ async def get_wait(wait_id: FromPath[str], request: ByKey, edge: NamedDependency
 )  # fmt: skip
 async def reply(wait_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
     """The result of a client tool, what became of a call that was cut off, or what an MCP server asks for; approvals
-    are answered at their own. The first answer counts: the second is 409 `already_resolved`, one that comes too late 410
-    `expired`."""
+    are answered at their own. The first answer counts: the second is 409 `already_resolved`, one that comes too late
+    410 `expired`."""
     body, principal = await read(request, Reply), request.user
     wait = await wait_of(edge, principal, wait_id)
     require_answerer(principal, wait)

@@ -1,4 +1,4 @@
-"""How the fake MCP server over stdio asks a person: on the connection, or with a result that wants to be asked again."""
+"""How the fake MCP server over stdio asks a person: on the connection, or with a result that interrupts its call."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ class Asker:
     def interrupted(self, args: dict[str, Any], params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """A result that asks, or the last one, and which of them it is."""
         self.made += 1
-        known = json.loads(params["requestState"]) if "requestState" in params else {"round": 0, "got": {}}
+        known: dict[str, Any] = json.loads(params.get("requestState", '{"round": 0, "got": {}}'))
         known["got"] |= params.get("inputResponses") or {}
         if known["round"] < args.get("rounds", 1):
             first = known["round"] * args.get("questions", 1) + 1
             known["round"] += 1
-            asked = {
+            asked: dict[str, Any] = {
                 f"q{number}": {"method": "elicitation/create", "params": wanted(args, number)}
                 for number in range(first, first + args.get("questions", 1))
             }
             for each in asked.values():
-                each["params"].pop("elicitationId", None)  # type: ignore[attr-defined]
+                each["params"].pop("elicitationId", None)
             state = json.dumps(known)
             return {"resultType": "input_required", "inputRequests": asked, "requestState": state}, True
         return {"got": known["got"], "made": self.made}, False

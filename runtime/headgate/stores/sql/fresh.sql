@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0006');
+INSERT INTO "alembic_version" VALUES('0007');
 CREATE TABLE audit (
 	n INTEGER NOT NULL, 
 	hash TEXT NOT NULL, 
@@ -156,7 +156,7 @@ CREATE TABLE usage (
 	reasoning INTEGER NOT NULL, 
 	cost DOUBLE, 
 	broken INTEGER NOT NULL, 
-	owner TEXT NOT NULL, 
+	owner TEXT NOT NULL, seconds DOUBLE DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_usage PRIMARY KEY (at, run_id, fence, n)
 )
  WITHOUT ROWID

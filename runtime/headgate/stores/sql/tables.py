@@ -288,6 +288,8 @@ usage = Table(
     Column("cost", Double),
     Column("broken", Integer, nullable=False),
     Column("owner", Text, nullable=False),
+    # How long the run went on since the turn before.
+    Column("seconds", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )
