@@ -17,8 +17,8 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 
-from headgate.core.outlast import finish
-from headgate.programs.group import Group, kill
+from headgate.core.outlast import finish, outlast
+from headgate.programs.group import Group
 
 MAX_LINE = 16 << 20
 """Bytes of one message; a program that writes a longer one is ended."""
@@ -189,9 +189,11 @@ async def _start(program: Program) -> tuple[asyncio.SubprocessTransport, Child]:
         await finish(starting)
     except asyncio.CancelledError:
         if starting.exception() is None:
-            transport = starting.result()[0]
-            kill(transport.get_pid())
-            transport.close()
+            transport, child = starting.result()
+            group = Group(transport.get_pid(), child.exited)
+            await outlast(asyncio.create_task(group.end(grace=GRACE, last=_LAST)))
+            with contextlib.suppress(PermissionError):
+                transport.close()
         raise
     return starting.result()
 
