@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -10,6 +11,9 @@ from typing import Any
 
 import httpx2
 
+from headgate.core.events import RunState
+from headgate.stores.port import Ledger
+from headgate.stores.records import RunFilter
 from headgate.testing.harness import KEY, Live
 from tests import workshop
 from tests.waiting import until
@@ -122,8 +126,17 @@ async def frames(answer: httpx2.Response) -> AsyncIterator[Frame]:
 
 
 async def settled(live: Live) -> None:
-    """Waits until nothing is going on: every run has ended or waits."""
-    await until(lambda: not live.gateway.edge.host.runs)
+    """Waits until nothing is going on: every run has ended or waits. One that was answered is queued first, and then
+    nobody has it for a moment."""
+    host = live.gateway.edge.host
+    async with asyncio.timeout(60):
+        while host.runs or await _unsettled(host.ledger):  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.005)
+
+
+async def _unsettled(ledger: Ledger) -> bool:
+    states: tuple[RunState, ...] = ("queued", "running")
+    return any([await ledger.runs(RunFilter(state=each, limit=1)) for each in states])
 
 
 async def taken(live: Live, events: AsyncIterator[Frame], count: int) -> list[Frame]:
