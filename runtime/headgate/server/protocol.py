@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from headgate.server.sending import HeldHead
 
 LARGEST_HEAD = 64 << 10
 """Bytes of request line and headers."""
@@ -21,6 +24,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._unfinished = False
         self._size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(cast(asyncio.Transport, HeldHead(transport)))
 
     def on_message_begin(self) -> None:
         """A head begins."""
