@@ -27,11 +27,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
-        super().connection_made(cast(asyncio.Transport, HeldHead(transport)))
+        self._held = HeldHead(transport)
+        super().connection_made(cast(asyncio.Transport, self._held))
 
     def on_message_begin(self) -> None:
         """A head begins."""
         self._unfinished, self._size = True, 0
+        self._held.expect()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
-
-_HEAD = b"HTTP/1.1 "
 
 
 class HeldHead:
     """In front of a transport: holds the head of a response until the body begins, or else until the event loop's next
     turn. Everything but writing and closing is the transport's own."""
 
-    __slots__ = ("_head", "_loop", "_timer", "_transport", "is_closing")
+    __slots__ = ("_held", "_loop", "_timer", "_transport", "is_closing", "write")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.is_closing = transport.is_closing
         self._loop = asyncio.get_running_loop()
-        self._head = b""
+        self._held = b""
         self._timer: asyncio.Handle | None = None
+        self.is_closing = transport.is_closing
+        self.write: Callable[[bytes], None] = transport.write
+        """Sends data, at once but for a head."""
 
-    def write(self, data: bytes) -> None:
-        """Sends what is held, and the data behind it unless that is a head itself."""
-        if self._timer is not None:
-            data = self._taken() + data
-        elif data.startswith(_HEAD):
-            self._head, self._timer = data, self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
+    def expect(self) -> None:
+        """What is written next is the head of a response."""
+        if self._timer is None:
+            self.write = self._hold
 
     def close(self) -> None:
         """Sends what is held, and closes."""
         self._flush()
         self._transport.close()
 
-    def _flush(self) -> None:
-        if self._timer is not None:
-            self._transport.write(self._taken())
+    def _hold(self, head: bytes) -> None:
+        self._held, self._timer, self.write = head, self._loop.call_soon(self._flush), self._join
 
-    def _taken(self) -> bytes:
-        if self._timer is not None:
-            self._timer.cancel()
-        head, self._head, self._timer = self._head, b"", None
-        return head
+    def _join(self, body: bytes) -> None:
+        self._held += body
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        data, self._held, self._timer, self.write = self._held, b"", None, self._transport.write
+        self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
