@@ -18,6 +18,7 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
+from headgate.engine.abandon import abandon
 from headgate.engine.accounts import Accounts
 from headgate.engine.admission import Admitted, admit, planned, withdrawn
 from headgate.engine.audience import Audience
@@ -27,7 +28,7 @@ from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
 from headgate.engine.opening import new_run, witness_of
 from headgate.engine.recorder import Recorder
-from headgate.engine.resume import progress_of
+from headgate.engine.resume import progress_of, starting_point
 from headgate.engine.revisions import Revisions
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.runner import Start
@@ -251,6 +252,10 @@ async def end(host: Host, record: RunRecord, ending: Ending) -> None:
     """Ends a run that this process has claimed and that has no task."""
     teller = Teller(record.id, host.logs.claimed(record), record.fence, host.flusher)
     ended = Recorder(host.ledger, teller, progress_of(record), witness=Witness.of(record))
+    found = await host.ledger.load(record.id)
+    turn = starting_point(found).turn if found is not None else None
+    if turn is not None:
+        await abandon(ended, turn, ending.reason)
     await ended.cancel(ending.reason, ending.outcome)
 
 
