@@ -97,12 +97,15 @@ class Link:
     async def _pages(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> list[Mapping[str, Any]]:
         out: list[Mapping[str, Any]] = []
         cursor: str | None = None
+        seen = {cursor}
         for _ in range(PAGES):
             found = await page(cursor)
             out += [each.model_dump(by_alias=True, mode="json", exclude_none=True) for each in getattr(found, noun)]
-            if not found.next_cursor or found.next_cursor == cursor:
-                break
-            cursor = found.next_cursor
+            cursor = found.next_cursor or None
+            if cursor in seen:
+                return out
+            seen.add(cursor)
+        self.refused.append(f"its list of {noun} does not end: the first {PAGES} pages count")
         return out
 
     async def _names(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> tuple[str, ...]:
@@ -122,7 +125,7 @@ class Link:
             with self.calls.made(asking.ask):
                 return await self._rounds(name, args, asking)
         except MCPError as error:
-            raise self._failure(error, sending) from error
+            raise await self._failure(error, sending) from error
         except ValidationError as error:
             raise ToolError("invalid_result", "the server's answer is not what the protocol says") from error
         except RuntimeError as error:  # the SDK's word for a result that does not fit the tool's own output schema
@@ -143,12 +146,15 @@ class Link:
             given, state = await answers(result, asking.ask), result.request_state
         raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
 
-    def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+    async def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
             return fault_of(sending.refusal)
+        if sending.excessive:  # and would be again
+            return ServerFault(remote.EXCESSIVE, retryable=False)
         if self._was_lost(error):
             self.over.set()
-            return ServerFault("the connection to the server was lost", sent=sending.left)
+            too_much = self.child is not None and self.child.overflow  # and would be again
+            return ServerFault(await self.reason(), retryable=not too_much, sent=sending.left)
         if not sending.left:
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:

@@ -31,6 +31,8 @@ FAREWELL = 8.0
 """Seconds that closing a connection may take."""
 EARLY = 0.25
 """Seconds before the end of a call at which it gives up waiting for a connection."""
+REPEATS = 3
+"""Times that a call is made again that the server may have got."""
 _SETTLE = 0.05
 
 
@@ -185,19 +187,22 @@ class Upstream:
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         """The SDK's result of one call of the server's tool; raises `ToolError`.
 
-        A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
+        A call that the server cannot have got is made again on the next connection, and so is one that may be repeated,
+        a few times: it may be what ends the connection.
         """
         if tool in self.withheld:
             message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
             raise ToolError("tool_error", message)
+        repeats = REPEATS if asking.repeatable else 0
         while True:
             link = await self._linked(asking.deadline)
             try:
                 return await self._called(link, tool, args, asking)
             except ServerFault as fault:
-                again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
+                again = not fault.sent or (repeats > 0 and fault.code == "connection_error")
                 if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
+                repeats -= fault.sent
             await self._left(link, asking.deadline)
 
     async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
