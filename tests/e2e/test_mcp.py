@@ -12,7 +12,8 @@ import pytest
 from headgate.engine.reload import BootError
 from headgate.testing.harness import Events, Live, agent_md, live
 from tests.conftest import Tree
-from tests.mcp.servers import alive, table
+from tests.mcp.servers import table
+from tests.processes import alive
 from tests.waiting import until
 
 

@@ -27,7 +27,9 @@ from headgate.testing.tool_kit import Listener, site
 from headgate.tools.mcp import served
 from tests.conftest import Tree
 from tests.e2e.test_mcp import calling, results
+from tests.elicitation.asking import asked, of, reply
 from tests.mcp.servers import ready, remote, said
+from tests.server.native import Caller
 
 PYTHON = ("mcp-server-time==2026.10.19", "mcp-server-git==2026.10.19", "mcp-server-fetch==2026.10.24")
 NODE = ("@modelcontextprotocol/server-filesystem", "@modelcontextprotocol/server-everything")
@@ -136,6 +138,39 @@ async def test_a_server_from_npm_over_http(from_npm: Path, mode: str, path: str,
             args = {"duration": 1, "steps": 2}
             await tools["trigger-long-running-operation"].call(args, listener.context())
             assert ("progress", "2 of 2\n") in listener.output
+
+
+@pytest.mark.parametrize(
+    ("mode", "path", "transport"), [("stdio",) * 3, ("streamableHttp", "mcp", "streamable_http"), ("sse",) * 3]
+)
+async def test_a_server_from_npm_that_asks(tree: Tree, from_npm: Path, mode: str, path: str, transport: str) -> None:
+    """A form with every kind of field gets its defaults, and addresses are visited before a call and during it."""
+    visit = {"url": "https://example.com/pay", "errorPath": True}
+    script = calling(("every__trigger-elicitation-request", {}), ("every__trigger-url-elicitation", visit))
+    async with contextlib.AsyncExitStack() as stack:
+        toml = program("every", "node", str(from_npm / "server-everything/dist/index.js"), "stdio")
+        if mode != "stdio":
+            port = await stack.enter_async_context(everything(from_npm, mode))
+            toml = f'[egress]\nallow = ["127.0.0.1"]\n[mcp.servers.every]\nurl = "http://127.0.0.1:{port}/{path}"\n'
+            toml += f'transport = "{transport}"\nconnection_timeout = "60s"\n'
+        gateway = await stack.enter_async_context(
+            live(tree(script, toml=toml, tools=[]), environ=dict(os.environ), watch=False)
+        )
+        caller = Caller(gateway)
+        run = await caller.begin()
+        (form,) = await asked(caller, run)
+        await reply(caller, form, {"action": "accept", "content": {"name": "Ada", "email": "ada@example.com"}})
+        visited = []
+        for _ in range(2):
+            (wait,) = await asked(caller, run)
+            visited.append(wait["input"]["url"])
+            await reply(caller, wait, {"action": "accept"})
+        told = await caller.told(run)
+    texts = ["".join(part["text"] for part in each["result"]["content"]) for each in of(told, "tool.completed")]
+    assert "Name: Ada" in texts[0]
+    assert '"titledSingleSelectEnum": "hero-1"' in texts[0]
+    assert visited == ["https://modelcontextprotocol.io", "https://example.com/pay"]
+    assert "User completed the URL elicitation flow" in texts[1]
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Literal
 
@@ -38,7 +38,7 @@ class Flood:
     default_model = "flood"
     demo = False
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         words = [f"{n} " for n in range(WORDS)]
         for n, word in enumerate(words):
             if not n % AT_ONCE:

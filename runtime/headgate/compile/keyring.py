@@ -17,7 +17,7 @@ from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Item
 from headgate.compile.lookup import TABLE, Answers, Refusal
 from headgate.compile.overlay import NO_OVERLAY, Overlay
-from headgate.compile.resources import Identity, Resource
+from headgate.compile.resources import HTTP, Identity, Resource
 from headgate.core.errors import GatewayError
 from headgate.core.kind import Env, Kinds, Scope
 from headgate.core.ports import SecretBackend, SecretValue
@@ -27,7 +27,6 @@ from headgate.net.client import open_client
 from headgate.net.egress import Egress
 from headgate.secrets.reference import SecretRef, fetch
 
-HTTP: Identity = ("net", "http")
 _ROUNDS = 3
 """Passes after the first: what a tree names may depend on a secret, but hardly twice."""
 

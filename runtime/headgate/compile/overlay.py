@@ -17,9 +17,6 @@ from headgate.manifest.references import Resolved
 from headgate.manifest.rendered import rendered
 from headgate.manifest.source import Document
 
-TABLES: tuple[str, ...] = ("auth.keys", "kill_switches", "mcp.pins", "mcp.servers")
-"""The tables of `gateway.toml` that documents may belong to; each is the `kind` of its documents."""
-
 _PRIVATE: Mapping[Key, tuple[str, ...]] = {("mcp", "servers"): ("env", "headers", "auth")}
 """Members, by table, whose texts are taken for secrets whatever they are."""
 _PUBLIC = ("type", "header", "token_url", "scopes", "auth_method")
@@ -28,9 +25,10 @@ _PUBLIC = ("type", "header", "token_url", "scopes", "auth_method")
 
 @dataclass(frozen=True, slots=True)
 class OverlayDocument:
-    """One document: an entry of the table `kind`. `by` is the principal that changed it last, at `at`.
+    """One document: an entry of the table of `gateway.toml` whose dotted name is its `kind`.
 
-    `revision` counts its own changes, from 1. `fault` says why it cannot be used, if so.
+    `by` is the principal that changed it last, at `at`. `revision` counts its own changes, from 1. `fault` says why it
+    cannot be used, if so.
     """
 
     kind: str

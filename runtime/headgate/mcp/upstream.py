@@ -185,7 +185,8 @@ class Upstream:
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
-        """The SDK's result of one call of the server's tool; raises `ToolError`.
+        """The SDK's result of one call of the server's tool, or the round of questions for which the server has
+        interrupted it; raises `ToolError`.
 
         A call that the server cannot have got is made again on the next connection, and so is one that may be repeated,
         a few times: it may be what ends the connection.

@@ -193,6 +193,8 @@ waits = Table(
     Column("resolved_at", Double),
     Column("revision", Integer, nullable=False),
     Column("trail", Text),
+    Column("question", Text),
+    Column("round", Text),
     Index(None, "run_id"),
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),
@@ -286,6 +288,8 @@ usage = Table(
     Column("cost", Double),
     Column("broken", Integer, nullable=False),
     Column("owner", Text, nullable=False),
+    # How long the run went on since the turn before.
+    Column("seconds", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )
