@@ -72,13 +72,13 @@ class Host:
         self.poke: Callable[[], None] = _nobody
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
-        self._revisions = Revisions(snapshot, self._overdue)
+        self.revisions = Revisions(snapshot, self._overdue)
         self.warden, self.visitors = Warden(self), Visitors(lambda: self.snapshot.gateway.auth.oidc)
 
     @property
     def snapshot(self) -> Snapshot:
         """The live revision."""
-        return self._revisions.live
+        return self.revisions.live
 
     def principal(self, digest: str) -> Principal | None:
         """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
@@ -221,12 +221,8 @@ class Host:
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
-        self._revisions.swap(snapshot)
+        self.revisions.swap(snapshot)
         self.warden.enforce()
-
-    async def withdraw(self) -> None:
-        """See `Revisions.withdraw`."""
-        await self._revisions.withdraw()
 
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
@@ -252,7 +248,7 @@ class Host:
         self.logs.break_off(STOPPING)
         await self.warden.close()
         await self.flusher.close()
-        await self._revisions.close()
+        await self.revisions.close()
 
 
 async def end(host: Host, record: RunRecord, ending: Ending) -> None:

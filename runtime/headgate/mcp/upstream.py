@@ -55,8 +55,7 @@ class Upstream:
         self._restarts = 0
         self._renewal = Together()
         self.moved = asyncio.Condition()
-        self._wanted = asyncio.Event()
-        self._suspect = asyncio.Event()
+        self._wanted, self._suspect = asyncio.Event(), asyncio.Event()
 
     @property
     def required(self) -> bool:
@@ -79,8 +78,7 @@ class Upstream:
         return None if self.listed else absence.shown(late)
 
     async def renew(self, timeout: float) -> ErrorInfo | None:
-        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds. Who asks
-        while another does gets the same connection."""
+        """Ends the connection and waits for the next, once for all who ask meanwhile; the failure when none comes."""
         await self._renewal.share(lambda: self._renew(timeout))
         return None if self._usable() else self._absence.shown(UNKNOWN)
 
@@ -188,8 +186,7 @@ class Upstream:
         """The SDK's result of one call of the server's tool, or the round of questions for which the server has
         interrupted it; raises `ToolError`.
 
-        A call that the server cannot have got is made again on the next connection, and so is one that may be repeated,
-        a few times: it may be what ends the connection.
+        What the server cannot have got is sent again on the next connection, and what may be repeated a few times.
         """
         if tool in self.withheld:
             message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
