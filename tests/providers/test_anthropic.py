@@ -190,9 +190,9 @@ async def test_no_answer(api: AnthropicApi, open_kind: Open) -> None:
         assert (await failure(provider)).code == "provider_timeout"
 
 
-async def test_nobody_there(unused_tcp_port: int, open_kind: Open) -> None:
+async def test_nobody_there(closed_port: int, open_kind: Open) -> None:
     """A server that is not there is a connection error, worth a retry."""
-    async with open_kind("anthropic", api_key="k", base_url=f"http://127.0.0.1:{unused_tcp_port}") as provider:
+    async with open_kind("anthropic", api_key="k", base_url=f"http://127.0.0.1:{closed_port}") as provider:
         error = await failure(provider)
     assert (error.code, error.retryable) == ("provider_connection", True)
 

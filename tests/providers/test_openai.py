@@ -190,9 +190,9 @@ async def test_no_answer(openai_api: OpenAiApi, open_kind: Open, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_nobody_there(unused_tcp_port: int, open_kind: Open, kind: str) -> None:
+async def test_nobody_there(closed_port: int, open_kind: Open, kind: str) -> None:
     """A server that is not there is a connection error, worth a retry."""
-    base = f"http://127.0.0.1:{unused_tcp_port}/v1"
+    base = f"http://127.0.0.1:{closed_port}/v1"
     async with open_kind(kind, api_key="k", base_url=base, model="m") as provider:
         error = await failure(provider)
     assert (error.code, error.retryable) == ("provider_connection", True)

@@ -79,7 +79,7 @@ async def test_the_whole_is_checked(tree: Tree) -> None:
         assert (flipped["transport"], flipped["command"], flipped["connected"]) == ("streamable_http", None, False)
 
 
-async def test_trying(tree: Tree, unused_tcp_port: int) -> None:
+async def test_trying(tree: Tree, closed_port: int) -> None:
     """A trial says what is wrong in one of four words, whether the server is enabled or not."""
     async with http_server(token="right") as server, guarded() as token, live(tree(toml=QUICK + LOOPBACK)) as gateway:
         boss = boss_of(gateway)
@@ -96,7 +96,7 @@ async def test_trying(tree: Tree, unused_tcp_port: int) -> None:
         right = {"credentials": {"bearer_token": "right"}}
         assert await tried(remote(server.url, **right)) == (True, None)
         assert await tried(program()) == (True, None)
-        closed = f"http://127.0.0.1:{unused_tcp_port}/mcp"
+        closed = f"http://127.0.0.1:{closed_port}/mcp"
         assert await tried(remote(closed)) == (False, "connection_error")
         assert await tried(remote(server.url + "/none", **right)) == (False, "connection_error")
         assert await tried(remote(server.url)) == (False, "auth_error")

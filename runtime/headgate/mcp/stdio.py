@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 
-from headgate.core.outlast import finish
+from headgate.core.outlast import finish, outlast
 from headgate.programs.group import Group
 
 MAX_LINE = 16 << 20
@@ -191,10 +189,11 @@ async def _start(program: Program) -> tuple[asyncio.SubprocessTransport, Child]:
         await finish(starting)
     except asyncio.CancelledError:
         if starting.exception() is None:
-            transport = starting.result()[0]
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(transport.get_pid(), signal.SIGKILL)
-            transport.close()
+            transport, child = starting.result()
+            group = Group(transport.get_pid(), child.exited)
+            await outlast(asyncio.create_task(group.end(grace=GRACE, last=_LAST)))
+            with contextlib.suppress(PermissionError):
+                transport.close()
         raise
     return starting.result()
 

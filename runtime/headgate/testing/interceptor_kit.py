@@ -49,7 +49,7 @@ __all__ = [
     "check_refusal", "opened", "saying", "text_of", "told",
 ]  # fmt: skip
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that a check waits for what must happen."""
 HELD = 1_000
 """Characters of a stream that an interceptor which does not hold all of a turn may hold."""
