@@ -1,4 +1,4 @@
-"""Documents that the API declares: compiled with the tree, durable, encrypted, and live everywhere (D10)."""
+"""Documents that the API declares: compiled with the tree, durable, encrypted, and live everywhere."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from headgate.core.messages import ErrorInfo, Message, StopReason, ToolCall, Too
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """Behaviour hints of a tool, with MCP's defaults for what is unstated (D14)."""
+    """Behaviour hints of a tool, with MCP's defaults for what is unstated."""
 
     read_only: bool = False
     destructive: bool = True
@@ -243,7 +243,7 @@ Streams = Literal["pass", "window", "whole"]
 
 
 class Interceptor(Protocol):
-    """Stands around model turns and tool calls (D12); folded once per snapshot, outermost first.
+    """Stands around model turns and tool calls; folded once per snapshot, outermost first.
 
     Refusing is raising `PolicyRefused`. What is passed to `call_next` and what is returned may differ from what came.
     """

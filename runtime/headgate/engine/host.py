@@ -129,7 +129,7 @@ class Host:
         return run
 
     async def converse(self, order: Order, session: Session) -> tuple[Subscription, Run]:
-        """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
+        """A run that one connection streams; `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
         admitted = self.check(order, session)
         slot = self.streams.take(order.principal, self._streams_per_key)

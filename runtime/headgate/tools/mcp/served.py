@@ -47,7 +47,7 @@ def served(upstream: Upstream) -> list[ServedTool]:
 
 
 def annotations_of(upstream: Server, listed: ListedTool) -> Annotations:
-    """What is known of the tool: what its server says counts only if that is trusted (D14)."""
+    """What is known of the tool: what its server says counts only if that is trusted."""
     return listed.stated if upstream.spec.trusted else Annotations()
 
 
