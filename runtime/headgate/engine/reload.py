@@ -22,7 +22,7 @@ from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
 from headgate.engine.conditions import accepted, applied, rejected
 from headgate.engine.host import Host
-from headgate.engine.overlays import Overlays
+from headgate.engine.overlays import Overlays, custody_of
 from headgate.engine.relisting import Relisting
 from headgate.engine.reloaded import Reloaded, audited, key_changes
 from headgate.engine.restart import warn
@@ -244,7 +244,7 @@ class Reloader:
                     self._describe(self.live)
 
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
-        return await Builder(compiled, live, self.environ, self.relisting.changed).build()
+        return await Builder(compiled, live, self.environ, self.relisting.changed, custody_of(self.overlays)).build()
 
     def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
         changed = difference(self.live.fingerprints, snapshot.fingerprints)

@@ -41,10 +41,11 @@ def unheard(_done: float, _total: float | None, _message: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One call: the event loop's time at which it must have ended, whether it may be made twice, who follows it, and
-    who answers for it."""
+    """One call: the event loop's time at which it must have ended, whether it may be made twice, who follows it, who
+    answers for it, and for whose account it is made."""
 
     deadline: float
     repeatable: bool = False
     progress: Progress = unheard
     ask: Ask = declined
+    account: str = ""

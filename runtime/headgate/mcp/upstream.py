@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
@@ -21,7 +20,7 @@ from headgate.mcp.faults import EndedEarly, ServerFault, fault_of
 from headgate.mcp.listing import NOTHING, Listing
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.together import Together
-from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure, health_of
+from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure, health_of, require_offered
 
 log = structlog.get_logger("headgate.mcp")
 
@@ -60,6 +59,10 @@ class Upstream:
     def required(self) -> bool:
         """Whether agents that have it may not run without it."""
         return self.spec.failure == "closed"
+
+    def serves(self, _account: str, /) -> bool:
+        """See `ToolServer.serves`: everybody is served with the credential of the manifest."""
+        return True
 
     @property
     def health(self) -> ServerHealth:
@@ -186,9 +189,7 @@ class Upstream:
 
         A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
         """
-        if tool in self.withheld:
-            message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
-            raise ToolError("tool_error", message)
+        require_offered(self.name, tool, self.withheld)
         while True:
             link = await self._linked(asking.deadline)
             try:

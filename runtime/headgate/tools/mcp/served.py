@@ -67,7 +67,7 @@ class ServedTool:
 async def call(upstream: Server, tool: str, args: dict[str, Any], ctx: ToolContext, marks: Annotations) -> ToolResult:
     """One call of the server's tool of this name; raises `ToolError`. Cancelling it cancels it on the server."""
     repeatable = marks.read_only or marks.idempotent
-    asking = Asking(ctx.deadline, repeatable=repeatable, progress=_progress(ctx))
+    asking = Asking(ctx.deadline, repeatable=repeatable, progress=_progress(ctx), account=ctx.session.account)
     return result_of(await upstream.call(tool, args, asking))
 
 
