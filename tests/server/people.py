@@ -105,7 +105,7 @@ async def result(caller: Caller) -> dict[str, Any]:
 
 async def audited(live: Live, kind: str) -> list[dict[str, Any]]:
     """The records of this kind, newest first."""
-    return list((await Caller(live, KEY).ask("GET", f"/v1/admin/audit?kind={kind}"))["items"])
+    return list((await Caller(live, KEY).ask("GET", f"/v1/audit?kind={kind}"))["items"])
 
 
 def state_of(url: str) -> str:

@@ -68,7 +68,7 @@ class People:
         def listed() -> None:
             self._heard(account, upstream)
 
-        upstream = Upstream(self._name, self._spec, Wiring(self._connected(auth), listed, self._scrub))
+        upstream = Upstream(self._name, self._spec, Wiring(self._connected(auth), listed, self._scrub, auth is None))
         return Owned(upstream)
 
     async def end(self, person: Person) -> None:

@@ -182,7 +182,7 @@ class Upstream:
         async with self.moved:
             self._absence.fail(fault, known=self.listed)
             self.moved.notify_all()
-        log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
+        self._wiring.tell_lost(self.name, fault)
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         """The SDK's result of one call of the server's tool; raises `ToolError`.

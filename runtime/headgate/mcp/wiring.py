@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import httpx2
+import structlog
 
 from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
@@ -17,6 +18,8 @@ from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import ServerFault
 from headgate.mcp.listing import Listing
+
+log = structlog.get_logger("headgate.mcp")
 
 BRIEF = 5.0
 """Seconds for which a server that was well may be away before it counts as down."""
@@ -63,12 +66,19 @@ def nowhere(_mode: str) -> AbstractAsyncContextManager[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a server is connected by. `changed` hears when its tools are others, `scrub` cleans what is shown."""
+    """What a server is connected by. `changed` hears when its tools are others, `scrub` cleans what is shown. `curious`
+    is a connection that need not be let in."""
 
     connect: Connect
     changed: Callable[[], None]
     scrub: Callable[[str], str]
+    curious: bool = False
     clock: Callable[[], float] = time.time
+
+    def tell_lost(self, name: str, fault: ServerFault) -> None:
+        """Has the log say why the server is not connected."""
+        say = log.info if self.curious and fault.code == "auth_error" else log.warning
+        say("mcp.lost", server=name, code=fault.code, reason=self.scrub(fault.message))
 
 
 class Absence:
