@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,7 +26,7 @@ AUTHORIZE, OWN = "/v1/mcp/crm/authorize", "/v1/mcp/crm/authorization"
 
 def crm(house: OAuthHouse, *, auth: str = "", more: str = "") -> str:
     """The tables of a gateway with the server and two keys."""
-    server = f'[mcp.servers.crm]\nurl = "{house.server.url}"\nconnection_timeout = "5s"\n{more}\n'
+    server = f'[mcp.servers.crm]\nurl = "{house.server.url}"\nconnection_timeout = "5s"\ntimeout = "5s"\n{more}\n'
     return f'{LOOPBACK}{KEYS}{server}auth = {{type = "oauth2_user"{auth}}}\n'
 
 
@@ -101,6 +102,13 @@ async def result(caller: Caller) -> dict[str, Any]:
     await settled(caller.live)
     (done,) = [each.data["result"] for each in await caller.told(run) if each.event == "tool.completed"]
     return dict(done)
+
+
+async def eventually(happened: Callable[[], Awaitable[object]]) -> None:
+    """Returns when what is asked again and again is true; a test that waits in vain fails after 20 seconds."""
+    async with asyncio.timeout(20):
+        while not await happened():
+            await asyncio.sleep(0.01)
 
 
 async def audited(live: Live, kind: str) -> list[dict[str, Any]]:

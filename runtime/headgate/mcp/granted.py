@@ -70,7 +70,9 @@ class Granted:
         it was exchanged for must be kept."""
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._renewed(), name=f"token of {self.account} for {self._grants.name}")
-        return await asyncio.shield(self._work)
+        token = await asyncio.shield(self._work)
+        self._handed = token.value
+        return token
 
     async def _renewed(self) -> Token:
         async with self._grants.vault.alone(GRANT, self.account, self._grants.name):
@@ -108,9 +110,8 @@ class Granted:
         return Held(fresh, held.revision + 1)
 
     def _hand(self, held: Held) -> Token:
-        self._handed = held.grant.access_token
         left = held.grant.left(self._grants.clock())
-        return Token(self._handed, DEFAULT_LIFETIME if left is None else left)
+        return Token(held.grant.access_token, DEFAULT_LIFETIME if left is None else left)
 
     def _lost(self) -> GatewayError:
         self.trouble = "lost"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from headgate.mcp.granted import Granted, GrantedAuth
@@ -27,6 +28,16 @@ class Person:
     def upstream(self) -> Upstream:
         """The connection."""
         return self.owned.upstream
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """It is of use until the block is left."""
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
+            self.used = asyncio.get_running_loop().time()
 
     async def end(self) -> None:
         """Ends the connection; a token that is on its way is kept first."""

@@ -65,6 +65,15 @@ class Personal(Upstream):
         looking = self._looking.upstream.health if self._looking is not None else None
         return health_of_people(own, [each.upstream.health for each in self._people.all], looking)
 
+    @property
+    def connected(self) -> list[str]:
+        """The accounts that are connected now."""
+        return [each.granted.account for each in self._people.all]
+
+    def look(self) -> None:
+        """Has idle connections looked for now."""
+        self._news.set()
+
     async def recall(self) -> None:
         """Finds what was kept: who has granted access, and what the server lists."""
         self._granted = await self.grants.accounts()
@@ -122,7 +131,7 @@ class Personal(Upstream):
         self._lister, self.listed = account, True
         self._take(upstream.listing)
         self._unkept = True
-        self._news.set()
+        self.look()
 
     async def warm(self, timeout: float, /) -> ErrorInfo | None:
         """Waits until its tools are known, or until it is known that somebody has to grant access first."""
@@ -151,14 +160,11 @@ class Personal(Upstream):
         """See `Upstream.call`; `ToolError("auth_required")` says that the person has to grant access first."""
         require_offered(self.name, tool, self.withheld)
         person = await self._person(asking.account)
-        person.calls += 1
         try:
-            return await person.upstream.call(tool, args, asking)
+            with person.busy():
+                return await person.upstream.call(tool, args, asking)
         except ToolError as error:
             raise await self._judged(person, error) from error
-        finally:
-            person.calls -= 1
-            person.used = asyncio.get_running_loop().time()
 
     async def _person(self, account: str) -> Person:
         """The account's connection, of the grant that there is now."""
@@ -207,7 +213,8 @@ class Personal(Upstream):
         await self._looked()
         self._granted.add(account)
         person = self._people.get(account) or self._people.open(self._signing(account, grant))
-        error = await person.upstream.warm(self.spec.connection_timeout or 10.0)
+        with person.busy():
+            error = await person.upstream.warm(self.spec.connection_timeout or 10.0)
         if error is not None and error.code == "auth_error":
             await self._people.end(person)
         return error

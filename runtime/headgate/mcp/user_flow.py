@@ -8,6 +8,7 @@ of the answer, is in `headgate.mcp.consent`. This module is imported when somebo
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
@@ -26,6 +27,8 @@ from headgate.net.client import exchange, read
 CLIENT_NAME = "Headgate"
 MAX_ANSWER = 1 << 20
 """Bytes of one answer during discovery."""
+logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL)
+"""The SDK logs what goes wrong with all that foreign servers said; the gateway tells it in its own words."""
 _FOUND = "headgate.found"
 _NOBODY = b'{"jsonrpc":"2.0","id":0,"method":"ping"}'
 

@@ -21,6 +21,9 @@ from urllib.parse import unquote_plus, urlencode
 import mcp_types as types
 from aiohttp import web
 from mcp.server.context import ServerRequestContext
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from headgate.testing.mcp_http import HttpServer
 
@@ -232,13 +235,27 @@ class ProtectedServer(HttpServer):
         """RFC 9728 §2."""
         return {"resource": self.url, "authorization_servers": [self.authority.url], "scopes_supported": ["read"]}
 
+    def _app(self) -> Any:
+        inner, route = super()._app(), Route("/.well-known/oauth-protected-resource/mcp", self._told)
+        metadata = Starlette(routes=[route])
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            well_known = scope["type"] == "http" and scope["path"].startswith("/.well-known/")
+            await (metadata if well_known else inner)(scope, receive, send)
+
+        return app
+
+    async def _told(self, _request: Any) -> JSONResponse:
+        return JSONResponse(self.metadata())
+
     def _look(self, headers: dict[str, str]) -> tuple[int, dict[str, str]] | None:
         sent = headers.get("authorization", "")
         self.sent.append(sent)
         held = self.authority.tokens.get(sent.removeprefix("Bearer "))
         if not sent and self.anonymous and headers.get("mcp-method") != "tools/call":
             return None
-        pointer = f'Bearer resource_metadata="{self.authority.url}/resource"'
+        place = self.url.removesuffix("/mcp")
+        pointer = f'Bearer resource_metadata="{place}/.well-known/oauth-protected-resource/mcp"'
         if held is None or held.audience != self.url:
             return 401, {"www-authenticate": f'{pointer}, error="invalid_token"'}
         if self.wants and self.wants not in held.scope.split() and headers.get("mcp-name") == "write":
@@ -276,13 +293,7 @@ async def oauth_house() -> AsyncIterator[OAuthHouse]:
     authority = AuthorizationServer()
     server = ProtectedServer(authority)
     async with server:
-        app = authority.app()
-
-        async def resource(_request: web.Request) -> web.Response:
-            return web.json_response(server.metadata())
-
-        app.router.add_get("/resource", resource)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(authority.app())
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
