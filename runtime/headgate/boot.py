@@ -225,6 +225,21 @@ async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
 
 
 @contextlib.asynccontextmanager
+async def listening(place: Place, guest: Principal) -> AsyncIterator[Gateway]:
+    """A gateway of the guest's that serves until the block is left, for a command that browsers come back to."""
+    async with _reserved(place) as (place, held), open_gateway(place, watch=False, guest=guest) as gateway:
+        server = GatewayServer(gateway, grace=0)
+        task = asyncio.create_task(server.serve(sockets=[_taken(held, gateway)]), name="counter")
+        try:
+            while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn has nothing to wait for
+                await asyncio.sleep(0.005)
+            yield gateway
+        finally:
+            server.should_exit = True
+            await task
+
+
+@contextlib.asynccontextmanager
 async def _reserved(place: Place) -> AsyncIterator[tuple[Place, socket.socket | None]]:
     """The place, with a port that is held for it if any will do: manifests may refer to it before it is served."""
     if place.port != 0:

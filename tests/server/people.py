@@ -12,8 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
+from headgate.core.errors import ToolError
+from headgate.mcp.asking import Asking
+from headgate.mcp.personal import Personal
 from headgate.testing.harness import KEY, Live
-from headgate.testing.oauth_server import OAuthHouse
+from headgate.testing.mcp_protected import OAuthHouse
 from tests.server.native import Caller, settled
 
 ANN, BOB = "the-key-of-ann-to-test", "the-key-of-bob-to-test"
@@ -124,3 +127,19 @@ def state_of(url: str) -> str:
 def text_of(page: httpx2.Response) -> str:
     """The text of a page without its tags."""
     return re.sub(r"<[^>]+>", " ", page.text)
+
+
+def server_of(gateway: Live, name: str = "crm") -> Personal:
+    """The open server."""
+    found = gateway.gateway.snapshot.servers[name]
+    assert isinstance(found, Personal)
+    return found
+
+
+async def whoami(server: Personal, account: str) -> str:
+    """The answer of one call for the account, or the code of its failure."""
+    try:
+        answer = await server.call("whoami", {}, Asking(asyncio.get_running_loop().time() + 10, account=account))
+    except ToolError as error:
+        return error.code
+    return str(answer.content[0].text)

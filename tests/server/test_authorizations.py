@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from headgate.testing.harness import KEY, live
-from headgate.testing.oauth_server import OAuthHouse, oauth_house
+from headgate.testing.mcp_protected import OAuthHouse, oauth_house
 from tests.conftest import Tree
 from tests.server.mcp_servers import health
 from tests.server.native import Caller, settled

@@ -75,7 +75,7 @@ class RevokedView(msgspec.Struct):
 async def authorize(server_name: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
     """Finds out where access is granted, and answers a link for the browser of the person behind the key. It is good
     once, for ten minutes."""
-    server = _server(edge, request.user, server_name)
+    server = server_of(edge, request.user, server_name)
     try:
         flow, token = await Authorizing(server).ask(asker_of(request.user), f"{edge.base}{CALLBACK}")
     except (ToolError, EgressRefused) as error:
@@ -90,7 +90,7 @@ async def authorize(server_name: FromPath[str], request: ByKey, edge: NamedDepen
 )
 async def get_authorization(server_name: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
     """What the caller's own key has granted, without any token."""
-    server = _server(edge, request.user, server_name)
+    server = server_of(edge, request.user, server_name)
     return answer(view(server.name, request.user, await Authorizing(server).granted(request.user.account)))
 
 
@@ -102,11 +102,9 @@ async def get_authorization(server_name: FromPath[str], request: ByKey, edge: Na
 )
 async def revoke_authorization(server_name: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
     """The tokens of the caller's own key are forgotten, and its connection is closed, when this answers."""
-    server = _server(edge, request.user, server_name)
+    server = server_of(edge, request.user, server_name)
     grant, revoked = await Authorizing(server).leave(request.user.account)
-    if grant is not None:
-        details = {"server": server.name, "at_server": revoked}
-        await edge.host.auditor.tell("mcp_authorization.revoked", request.user, details=details)
+    await tell_revoked(edge, request.user, server.name, grant, at_server=revoked)
     return answer(RevokedView(server.name, grant is not None, revoked))
 
 
@@ -122,7 +120,7 @@ def view(server: str, principal: Principal, grant: Grant | None) -> Authorizatio
     )  # fmt: skip
 
 
-def _server(edge: Edge, principal: Principal, name: str) -> Personal:
+def server_of(edge: Edge, principal: Principal, name: str) -> Personal:
     """The server, if an agent that the principal sees has it; raises `NotFound`, or `Conflict` where nothing can be
     granted."""
     server = edge.snapshot.servers.get(name)
@@ -166,3 +164,10 @@ async def tell(edge: Edge, what: str, flow: Flow, *, outcome: str = "ok") -> Non
     details = {"server": flow.server, "id": flow.id, "scope": flow.place.scope or ""}
     by = Principal(asker.key, asker.team, asker.digest, frozenset())
     await edge.host.auditor.tell(f"mcp_authorization.{what}", by, outcome=outcome, details=details)
+
+
+async def tell_revoked(edge: Edge, by: Principal, server: str, grant: Grant | None, *, at_server: bool) -> None:
+    """The audit log says who took back what, if there was anything."""
+    if grant is not None:
+        details = {"server": server, "id": grant.id, "at_server": at_server}
+        await edge.host.auditor.tell("mcp_authorization.revoked", by, details=details)
