@@ -37,7 +37,7 @@ PATIENCE = 20.0
 METADATA_URL = "https://conformance-test.local/client-metadata.json"
 CALLBACK = "http://localhost:3000/callback"
 ACCOUNT = "person"
-GRANTS = 4
+GRANTS = 2
 """Times that one call is tried, with another grant each time."""
 LOOPBACK = Egress(("localhost", "127.0.0.1", "::1"))
 

@@ -67,7 +67,21 @@ class Link:
         return f"{info.name} {info.version}"[:200] if info is not None else None
 
     async def listing(self) -> Listing:
-        """All that the server offers now, page by page."""
+        """All that the server offers now, page by page; a server may want a credential only from here on."""
+        sending = remote.Sending()
+        token = remote.SENDING.set(sending)
+        try:
+            return await self._listed()
+        except MCPError as error:
+            if sending.refusal is not None:
+                raise fault_of(sending.refusal) from error
+            if sending.status in (401, 403):
+                raise of_status(sending.status) from error
+            raise
+        finally:
+            remote.SENDING.reset(token)
+
+    async def _listed(self) -> Listing:
         capabilities = self.client.server_capabilities
         raw: list[Mapping[str, Any]] = []
         if capabilities.tools is not None:
