@@ -219,3 +219,16 @@ async def test_more_scopes(tree: Tree, house: OAuthHouse) -> None:
         assert await called(ann) == "ann@crm"
         found = await ann.ask("GET", OWN)
         assert (found["scopes"], found["wanted"]) == (["read", "write"], [])
+
+
+async def test_a_registration_that_is_gone(tree: Tree, house: OAuthHouse) -> None:
+    """Where the authorization server has forgotten the gateway, it registers anew, and people are asked again."""
+    async with live(tree(WHOAMI, toml=crm(house)), watch=False) as gateway:
+        ann = Caller(gateway, ANN)
+        await granted(ann, "ann@crm")
+        house.authority.clients = {"other": {"redirect_uris": []}}
+        house.authority.spoil()
+        assert await called(ann) == "auth_required"
+        await granted(ann, "ann@crm")
+        assert await called(ann) == "ann@crm"
+        assert list(house.authority.clients) == ["other", "client-2"]

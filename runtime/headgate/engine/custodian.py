@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -19,27 +20,31 @@ from headgate.stores.credentials import CredentialKey
 
 log = structlog.get_logger("headgate.custody")
 
+EVERY = 600.0
+"""Seconds after which the vault is looked through without a change, too."""
 LOCAL = "local operator"
 """Who runs commands on the machine itself, for whom no key stands."""
 
 
 class Custodian:
-    """Looks through the vault after each change of the configuration."""
+    """Looks through the vault after each change of the configuration, and now and then for what is over."""
 
-    def __init__(self, custody: Custody) -> None:
+    def __init__(self, custody: Custody, clock: Callable[[], float] = time.monotonic) -> None:
         self._custody = custody
+        self._clock = clock
         self._seen = ""
+        self._next = 0.0
 
     async def tidy(self, snapshot: Snapshot) -> None:
         """Forgets what is of no server and of nobody any more, as the snapshot has them; raises `StoreError`."""
-        if snapshot.tag == self._seen:
+        if snapshot.tag == self._seen and self._clock() < self._next:
             return
+        self._next = self._clock() + EVERY
         gone = stale(await self._custody.all(), snapshot)
-        if await self._custody.forget(gone):
-            log.info(
-                "custody.forgotten",
-                texts=[f"{kind} of {owner or 'the gateway'} at {name}" for kind, owner, name in gone],
-            )
+        await self._custody.forget(gone)
+        if gone:
+            told = [{"kind": kind, "account": owner, "server": name} for kind, owner, name in gone]
+            log.info("custody.forgotten", texts=told)
         for name in {name for kind, _, name in gone if kind == GRANT}:
             server = snapshot.servers.get(name)
             if isinstance(server, Personal):

@@ -15,7 +15,7 @@ from headgate.mcp.consent import Asker, Flow
 from headgate.mcp.grants import CLIENT, Grant, Place, method_of
 from headgate.mcp.listed import Registered
 from headgate.mcp.personal import Personal
-from headgate.net.oauth import revoke
+from headgate.net.oauth import TokenRefused, revoke
 
 DRIVER = "headgate.mcp.user_flow"
 """What finds out where access is granted, on the SDK; importing it takes most of a second."""
@@ -72,7 +72,12 @@ class Authorizing:
     async def accept(self, flow: Flow, code: str) -> ErrorInfo | None:
         """Keeps what the code stands for, and connects; raises a `GatewayError` when nothing was granted, returns why
         the server cannot be used with it."""
-        grant = await consent.redeem(self._server.http, flow, code, self._server.own.client_secret)
+        try:
+            grant = await consent.redeem(self._server.http, flow, code, self._server.own.client_secret)
+        except TokenRefused as error:
+            if error.reason == "invalid_client" and flow.place.registered:
+                await self._grants.forget_client()
+            raise
         await self._grants.write(flow.asker.account, grant)
         return await self._server.connect(flow.asker.account, grant)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from headgate.net.oauth import ask_whole
 LIFETIME = 600.0
 """Seconds in which a person must come back."""
 _BYTES = 32
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -201,9 +203,12 @@ def _text(flow: Flow) -> str:
 
 
 def require_https(place: Place) -> None:
-    """Raises `ToolError` where people would be sent, or codes, over plain HTTP to another machine (RFC 9700 §2.6)."""
+    """Raises `ToolError` where people would be sent, or codes, over plain HTTP to another machine (RFC 9700 §2.6), or
+    where the address is not plain enough to be shown."""
     for url in (place.authorization_endpoint, place.token_endpoint):
         parts = urlsplit(url)
+        if _HOST.fullmatch(parts.netloc) is None:
+            raise ToolError("auth_error", "access would be granted at an address that is none")
         local = parts.hostname in ("127.0.0.1", "::1", "localhost")
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise ToolError("auth_error", f"access would be granted over {parts.scheme} at {parts.hostname}")

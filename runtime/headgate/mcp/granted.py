@@ -99,7 +99,10 @@ class Granted:
         try:
             answer = await ask_whole(self._http, grant.place.token_endpoint, whole, headers)
         except TokenRefused as error:
-            if error.reason not in _DEAD:
+            unknown = error.reason == "invalid_client" and grant.place.registered
+            if unknown:
+                await self._grants.forget_client()
+            if error.reason not in _DEAD and not unknown:
                 raise
             log.info("mcp.grant_lost", server=self._grants.name, account=self.account, reason=error.reason)
             await self._grants.take(self.account)

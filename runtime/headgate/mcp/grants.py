@@ -29,7 +29,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     `client_secret` is one that the gateway got when it registered itself; one of the manifest is not kept.
     `auth_method` is a `token_endpoint_auth_method` (RFC 7591 §2). `iss` says that answers must name the issuer
-    (RFC 9207 §2.3).
+    (RFC 9207 §2.3). `registered` says that the gateway registered itself.
     """
 
     authorization_endpoint: str
@@ -43,6 +43,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     revocation_endpoint: str | None = None
     client_secret: str | None = None
     auth_method: str | None = None
+    registered: bool = False
 
     def __repr__(self) -> str:
         return f"Place({self.token_endpoint!r}, {self.client_id!r})"
@@ -175,6 +176,10 @@ class Grants:
     async def recall(self, kind: str, of: type[T]) -> T | None:
         """What is kept of the server itself."""
         return self._known(await self.vault.read(kind, "", self.name), of)
+
+    async def forget_client(self) -> None:
+        """The authorization server does not know the gateway any more: it registers itself anew the next time."""
+        await self.vault.take(CLIENT, "", self.name)
 
     async def keep(self, kind: str, what: msgspec.Struct) -> None:
         """Keeps something of the server itself."""

@@ -145,7 +145,9 @@ class Personal(Upstream):
         return error
 
     async def renew(self, timeout: float) -> ErrorInfo | None:
-        """Ends every connection; whose listing it is connects again, or somebody does without a credential."""
+        """Ends every connection; whose listing it is connects again, or somebody does without a credential. The gateway
+        registers itself anew when somebody is asked the next time."""
+        await self.grants.forget_client()
         await self._looked()
         for person in self._people.all:
             await self._people.end(person)

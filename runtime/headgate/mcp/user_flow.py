@@ -181,6 +181,7 @@ def _place(provider: OAuthClientProvider, identity: Identity) -> Place:
         client_id=client.client_id,
         client_secret=client.client_secret,
         auth_method=client.token_endpoint_auth_method,
+        registered=identity.client_id is None,
         callback=identity.callback,
         scope=" ".join(identity.scopes) or context.client_metadata.scope,
         resource=context.get_resource_url() if with_resource else None,

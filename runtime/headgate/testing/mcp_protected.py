@@ -22,12 +22,13 @@ _NONE: dict[str, Any] = {"type": "object", "properties": {}}
 
 class ProtectedServer(HttpServer):
     """An MCP server of `authority`: it wants a token for itself, tells by `whoami` whose that is, and for `write` wants
-    the scope of that name. `listing` has tools that only this person sees; `anonymous` lets everybody list."""
+    the scope of that name. `own` are tools that only this person sees; `anonymous` lets everybody list, and `late`
+    everybody connect."""
 
     def __init__(self, authority: AuthorizationServer, **options: Any) -> None:
         super().__init__(guard=self._look, **options)
         self.authority = authority
-        self.anonymous = False
+        self.anonymous = self.late = False
         self.wants = ""
         self.sent: list[str] = []
         self.own: dict[str, list[str]] = {}
@@ -56,6 +57,8 @@ class ProtectedServer(HttpServer):
         self.sent.append(sent)
         held = self.authority.tokens.get(sent.removeprefix("Bearer "))
         if not sent and self.anonymous and headers.get("mcp-method") != "tools/call":
+            return None
+        if not sent and self.late and headers.get("mcp-method") == "server/discover":
             return None
         place = self.url.removesuffix("/mcp")
         pointer = f'Bearer resource_metadata="{place}/.well-known/oauth-protected-resource/mcp"'

@@ -56,6 +56,7 @@ class ServedTool:
             annotations_of(upstream, listed),
             kind="mcp",
             server=upstream.name,
+            personal=upstream.spec.personal,
         )
         self.timeout = upstream.spec.timeout or 30.0
 
