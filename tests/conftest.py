@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from headgate.testing.harness import agent_md, gateway_toml, write_tree
 from tests import workshop
+
+# No example is too slow, and CI tries the same ones each time: a change is not held up by what it has not caused.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("tests")
 
 Tree = Callable[..., Path]
 DEFAULT = 'default_agent = "helper"'
@@ -24,6 +33,14 @@ def _closed_gates() -> None:
     """Every test finds the gates of the workshop closed."""
     workshop.gates.clear()
     workshop.entered.clear()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 where nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from headgate.core.errors import ConfigError
@@ -34,18 +34,6 @@ def encryption_keys(state: Path, *, make: bool = True) -> list[str]:
     any, one is made unless that is not wanted."""
     path = state / "encryption_key"
     return _kept(path) if make or path.exists() else []
-
-
-def keep_encryption_keys(state: Path, keys: Iterable[str]) -> None:
-    """Replaces the keys, at one stroke."""
-    path = state / "encryption_key"
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write("\n".join(keys))
-        file.flush()
-        os.fsync(descriptor)
-    fresh.replace(path)
 
 
 def new_secret() -> str:

@@ -25,7 +25,7 @@ _CONTROLLED = (
     "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
 )  # fmt: skip
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
-_LIMIT = 60
+_LIMIT = 120
 
 
 @dataclass(frozen=True)

@@ -119,3 +119,49 @@ def test_nothing_is_asked_of_a_run_that_ends(terminal: TextIO) -> None:
     take(line, terminal, HELD)
     assert line.endings == ["interrupted: the input has ended"]
     assert take(line, terminal, HELD) == ""
+
+
+FORM = InputRequested(
+    id="w", kind="input", call_id="c", name="desk__pay", args={}, expires_at=9.0, server="desk", message="Who?",
+    schema={
+        "type": "object", "required": ["name"], "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": "integer"},
+            "ok": {"type": "boolean", "default": True},
+            "tags": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}},
+        },
+    },
+)  # fmt: skip
+VISIT = InputRequested(
+    id="w", kind="input", call_id="c", name="desk__pay", args={}, expires_at=9.0, url="https://pay.example.com"
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "typed", "reply"),
+    [
+        (FORM, ["d\n"], Reply("decline")),
+        (FORM, ["cancel\n"], Reply("cancel")),
+        (FORM, ["a\n", "Ada\n", "36\n", "no\n", "a, b\n"],
+         Reply("accept", content={"name": "Ada", "age": 36, "ok": False, "tags": ["a", "b"]})),
+        (FORM, ["answer\n", "Ada\n", "\n", "\n", "\n"], Reply("accept", content={"name": "Ada", "ok": True})),
+        (FORM, ["a\n", "Ada\n", "old\n", "\n", "\n", "Ada\n", "1\n", "\n", "\n"],
+         Reply("accept", content={"name": "Ada", "age": 1, "ok": True})),
+        (VISIT, ["a\n"], Reply("accept")),
+    ],
+)  # fmt: skip
+def test_what_a_server_asks(terminal: TextIO, question: InputRequested, typed: list[str], reply: Reply) -> None:
+    """A form is filled in field by field, until it fits; an address is accepted without values."""
+    line = Scripted(*typed)
+    take(line, terminal, question)
+    assert line.replies == [reply]
+
+
+def test_a_server_that_asks_when_nobody_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told no, and a notice says so; with `wait` somebody else may answer."""
+    lines = Scripted(), Scripted()
+    Attendant(cast("Line", lines[0]), None, approve=None).take(FORM)
+    Attendant(cast("Line", lines[1]), None, approve=None, elicit="wait").take(FORM)
+    assert [each.replies for each in lines] == [[Reply("decline")], []]
+    assert "nobody is here: it is declined" in capsys.readouterr().err

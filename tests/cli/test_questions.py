@@ -40,7 +40,7 @@ async def test_yes(tmp_path: Path) -> None:
         shown.type("y\n")
         await shown.see("✓ calculate: approved by local operator\n")
         await shown.see("Computed.\n")
-    assert rows(tmp_path, RUNS) == [("completed",)]
+        await until(lambda: rows(tmp_path, RUNS) == [("completed",)])
 
 
 async def test_no(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ async def test_leaving_a_question(key: str, said: str, tmp_path: Path) -> None:
 
 async def test_expired(tmp_path: Path) -> None:
     """A question whose time is over is taken back, and the model goes on without the call."""
-    async with console("chat", "helper", home=held(tmp_path, 'timeout = "1s"')) as shown:
+    async with console("chat", "helper", home=held(tmp_path, 'timeout = "3s"')) as shown:
         await shown.ask("compute", ALLOW)
         await shown.see("no answer about calculate is needed any more\n")
         await shown.see("✗ calculate: expired\n")

@@ -17,7 +17,7 @@ def run(*args: str, environ: dict[str, str] | None = None, cwd: Path | None = No
     """Runs `headgate` with only the given environment."""
     command = [sys.executable, "-c", "from headgate.cli import main; main()", *args]
     env = {"PATH": os.environ.get("PATH", ""), **(environ or {})}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=env, cwd=cwd, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env, cwd=cwd, timeout=300)
 
 
 def _tree(root: Path, **keys: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import msgspec
@@ -52,7 +52,7 @@ class Sample(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         if self._does == "before":
             raise self._error
         if self._does == "request":

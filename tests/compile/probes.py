@@ -61,7 +61,8 @@ class Bench:
 
     def __post_init__(self) -> None:
         probe = Kind("probe", "A probe.", ProbeSpec, self._open, files=lambda spec: (spec.file,) if spec.file else ())
-        self.compiler = Compiler(self.root, Kinds(PROVIDERS, {"probe": probe}), self.environ)
+        self.kinds = Kinds(PROVIDERS, {"probe": probe})
+        self.compiler = Compiler(self.root, self.kinds, self.environ)
 
     @contextlib.asynccontextmanager
     async def _open(self, spec: ProbeSpec, env: Env) -> AsyncIterator[Probe]:

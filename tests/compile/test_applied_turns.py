@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -88,7 +88,7 @@ async def test_refused_turns_are_all_paid_for() -> None:
 
         async def around_model(
             self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-        ) -> AsyncIterator[ModelEvent]:
+        ) -> AsyncGenerator[ModelEvent]:
             for _ in range(2):
                 async for event in call_next(request):
                     if isinstance(event, TextChunk):
@@ -149,8 +149,8 @@ async def test_a_turn_that_nobody_wants_is_closed_at_once(mode: Mode, end: str) 
     assert turn.closed
 
 
-async def _drained(events: AsyncIterator[ModelEvent]) -> None:
-    async with aclosing(cast("Any", events)) as source:
+async def _drained(events: AsyncGenerator[ModelEvent]) -> None:
+    async with aclosing(events) as source:
         async for _ in source:
             pass
 

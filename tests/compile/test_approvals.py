@@ -119,7 +119,7 @@ def test_an_unknown_outcome_is_asked_about_when_the_tool_is_destructive() -> Non
 
 
 def test_the_first_policy_that_states_it_decides_about_an_unknown_outcome() -> None:
-    """It need not be the one that decides about the call, and the outer layers come first."""
+    """It need not be the one that decides about the call; across the layers asking is stricter."""
     held = approvals(
         ("inner",),
         writes=policy("write"),
@@ -128,7 +128,7 @@ def test_the_first_policy_that_states_it_decides_about_an_unknown_outcome() -> N
     )
     for tool in (WRITE, READ):
         decided, by = held.unknown_outcome(Case(tool, {}, WITHIN))
-        assert (decided, by and by.name) == ("tell_model", "recovery")
+        assert (decided, by and by.name) == ("ask", "inner")
 
 
 POLICIES = """

@@ -104,7 +104,7 @@ def test_what_auto_and_aliases_stand_for(compiled: Compiled) -> None:
 
 def test_what_globs_cover(compiled: Compiled) -> None:
     """Patterns are followed by the tools that they offer."""
-    assert explain(compiled, "agents.helper.tools").notes == ("offers get_plan",)
+    assert explain(compiled, "agents.helper.tools").notes == ("of tools/ it offers get_plan",)
 
 
 def test_prompts_and_their_fragments(compiled: Compiled) -> None:
@@ -218,6 +218,41 @@ def test_what_holds_a_tool(tmp_path: Path) -> None:
         f"get_plan is held until somebody answers: {layers}",
         f"get_plan is refused under profile shut: {layers}, approvals.closed (agents/helper.md:5:31) says deny",
     )
-    assert explain(compiled, "agents.helper.tools").notes == ("offers get_plan", *said)
+    assert explain(compiled, "agents.helper.tools").notes == ("of tools/ it offers get_plan", *said)
     assert explain(compiled, "agents.helper.approvals").notes == said
     assert explain(compiled, "agents.plain.tools").notes == ()
+
+
+SERVED = {
+    **FILES,
+    "gateway.toml": FILES["gateway.toml"]
+    + '[mcp]\nfrom_api = ["crm"]\n[mcp.servers.files]\ncommand = "npx"\nallow = ["read_*"]\ndeny = ["read_secret"]\n'
+    '[mcp.servers.web]\nurl = "https://mcp.example.com"\nprefix = "w"\n[mcp.servers.own]\ncommand = "uvx"\n'
+    '[mcp.servers.idle]\ncommand = "uvx"\nenabled = false\n',
+    "agents/helper.md": (
+        "---\ndescription: Helps.\nmcp_servers: [files, crm]\ntools: [files__read_a, get_plan]\n---\nYou help.\n"
+    ),
+    "agents/plain.md": "---\ndescription: Helps.\nmcp_servers: [own]\n---\nYou help.\n",
+}
+
+
+def test_the_servers_of_an_agent(tmp_path: Path) -> None:
+    """Where each server is declared whose tools it is offered, and what narrows them."""
+    compiled = Compiler(write_tree(tmp_path, SERVED), DEFAULT_KINDS, {}).compile()
+    found = {name: explain(compiled, f"agents.{name}.tools").contributions for name in ("helper", "plain")}
+    shown = {name: [(each.layer, each.place, each.says) for each in every] for name, every in found.items()}
+    web = ("MCP server web", "gateway.toml:19:14", "offers w__*; for all agents, since none names it")
+    assert shown == {
+        "helper": [
+            ("agent", "agents/helper.md:4:1", "offers files__read_a, get_plan"),
+            ("agent", "agents/helper.md:3:1", "has MCP servers files, crm"),
+            ("MCP server files", "gateway.toml:15:14", "offers files__read_a; allow read_*; deny read_secret"),
+            web,
+            ("MCP server crm", "gateway.toml:14:13", "offers crm__*; it is made through the API, and not known here"),
+        ],
+        "plain": [
+            ("agent", "agents/plain.md:3:1", "has MCP servers own"),
+            web,
+            ("MCP server own", "gateway.toml:22:14", "offers own__*"),
+        ],
+    }

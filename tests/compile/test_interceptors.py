@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from headgate.compile.compiler import Compiler
 from headgate.compile.explain import explain
 from headgate.compile.plan import Snapshot
-from headgate.core.kind import Kinds
 from headgate.interceptors import INTERCEPTORS
 from headgate.kinds import DEFAULT_KINDS
 from headgate.testing.harness import write_tree
@@ -21,8 +21,7 @@ REFUSING = '[interceptors.{0}]\nkind = "transform"\narguments = "length(@.{0})"\
 
 def bench_with(bench: Bench, tables: str) -> Bench:
     """The bench with these interceptors."""
-    kinds = Kinds(bench.compiler._reading._kinds.providers, bench.compiler._reading._kinds.tools, {}, INTERCEPTORS)
-    bench.compiler = Compiler(bench.root, kinds, bench.environ)
+    bench.compiler = Compiler(bench.root, replace(bench.kinds, interceptors=INTERCEPTORS), bench.environ)
     return tables_of(bench, tables)
 
 

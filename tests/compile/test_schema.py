@@ -146,7 +146,7 @@ def test_check_jsonschema_rejects_an_unknown_key(tmp_path: Path) -> None:
 
 def _check_jsonschema(*args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "check_jsonschema", *args]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def _used(schema: dict[str, Any], body: Any, root: dict[str, Any], at: str = "") -> Iterator[str]:

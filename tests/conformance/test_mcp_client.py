@@ -10,10 +10,11 @@ import pytest
 
 from scripts.mcp_conformance import REVISIONS, ROOT, UNAVAILABLE
 
-LIMIT = 570
-"""Seconds that the suite may take; it needs about two minutes on two cores."""
+LIMIT = 1500
+"""Seconds that fetching and running the suite may take; running needs less than one minute."""
 
 
+@pytest.mark.timeout(LIMIT + 60)
 def test_every_required_scenario_passes() -> None:
     """All client scenarios that 2025-11-25 and 2026-07-28 require pass on our own connections."""
     script = Path(ROOT) / "scripts" / "mcp_conformance.py"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("HEADGATE_CRASH_KILLS", "200"))
@@ -30,6 +31,7 @@ async def killed(folder: Path, seed: int, kills: int) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in out.splitlines()]
 
 
+@pytest.mark.timeout(3600)  # two hundred gateways have much to do where others do, too
 async def test_gateways_that_are_killed(tmp_path: Path) -> None:
     """No committed event is lost or told twice, no call is made twice unasked, and each run ends as if undisturbed."""
     share = -(-KILLS // WORKERS)

@@ -74,7 +74,7 @@ def test_frames() -> None:
     """Every type of event that the chat API sends is explained."""
     source = (ROOT / "runtime/headgate/server/chat_frames.py").read_text(encoding="utf-8")
     kinds = {*re.findall(r'frame\(\s*"(\w+)"', source), "text_delta", "thinking_delta", "heartbeat"}
-    assert len(kinds) >= len(chat_frames._ENCODERS) - 1
+    assert len(kinds) >= len(chat_frames.ENCODERS) - 1
     assert [kind for kind in sorted(kinds) if f"`{kind}`" not in page("chat-api.md")] == []
 
 

@@ -40,7 +40,7 @@ async def start(*args: str, errors: Path, **environ: str) -> asyncio.subprocess.
 async def result(*args: str, errors: Path, **environ: str) -> tuple[int, str]:
     """Exit code and log of a process that is expected to end by itself."""
     process = await start(*args, errors=errors, **environ)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await process.communicate()
     return process.returncode or 0, await asyncio.to_thread(errors.read_text)
 
@@ -54,7 +54,7 @@ async def served(root: Path, *args: str, **environ: str) -> AsyncIterator[Served
         printed = await _printed(process)
         found = re.search(r"on (http://\S+)", printed)
         assert found is not None, errors.read_text()
-        async with httpx2.AsyncClient(base_url=found[1], trust_env=False, timeout=30) as http:
+        async with httpx2.AsyncClient(base_url=found[1], trust_env=False, timeout=60) as http:
             yield Served(process, found[1], printed, errors, http)
     finally:
         if process.returncode is None:
@@ -65,7 +65,7 @@ async def served(root: Path, *args: str, **environ: str) -> AsyncIterator[Served
 async def _printed(process: asyncio.subprocess.Process) -> str:
     out = ""
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "/v1/status" not in out and (line := await process.stdout.readline()):
             out += line.decode()
     return out

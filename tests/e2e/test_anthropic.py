@@ -129,7 +129,8 @@ FAILURES = [
 @pytest.mark.parametrize(("reply", "code", "tries"), FAILURES)
 async def test_a_failing_provider(tree: Tree, reply: Reply, code: str, tries: int) -> None:
     """What is worth a retry is tried again and told; the rest, and the last try, end the stream with one error."""
-    async with chatting(tree, reply, reply, more='stall_timeout = "100ms"') as (api, gateway):
+    patience = "100ms" if code == "provider_stalled" else "1m"
+    async with chatting(tree, reply, reply, more=f'stall_timeout = "{patience}"') as (api, gateway):
         events = await (await gateway.session()).say("hi")
     assert len(api.requests) == tries
     assert kinds(events).count("stream_retry") == tries - 1

@@ -38,7 +38,7 @@ async def test_a_locked_database(tree: Tree) -> None:
         assert found[-1]["type"] == "error"
         assert found[-1]["error"] == "store_locked: Another program keeps the ledger's database locked."
         assert not any(event["type"] == "tool_call_complete" for event in found)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (record := await host.ledger.run(run)) is None or record.state != "completed":  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         after = await host.ledger.events(run, (0, 0), 1000)

@@ -47,13 +47,14 @@ def edits() -> Iterator[tuple[str, str, str]]:
         yield "script.yaml", SCRIPT + f"- {{text: never {n}}}\n", "applied"
 
 
-async def listen(url: str, done: asyncio.Event) -> list[str]:
+async def listen(url: str, done: asyncio.Event, begun: set[object]) -> list[str]:
     """What one client is told, chat after chat, on a connection of its own."""
     said = []
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         body = (await http.post("/api/chat/init", json={"api_key": KEY})).json()
         while not done.is_set():
             session = Conversation(http, body["session_token"], body["session_id"])
+            begun.add(http)
             said.append(spoken(await session.say("slow")))
     return said
 
@@ -83,9 +84,9 @@ async def test_a_hundred_reloads_beside_fifty_streams(tree: Tree) -> None:
     """Every text arrives whole, every edit has its outcome, and afterwards the same objects, tasks and files are open
     as before."""
     async with live(tree(files=WHOLE), watch=False) as gateway:
-        before, done = held(), asyncio.Event()
-        streams = [asyncio.create_task(listen(gateway.url, done)) for _ in range(STREAMS)]
-        await until(lambda: len(gateway.gateway.edge.host.runs) == STREAMS)
+        before, done, begun = held(), asyncio.Event(), set[object]()
+        streams = [asyncio.create_task(listen(gateway.url, done, begun)) for _ in range(STREAMS)]
+        await until(lambda: len(begun) == STREAMS)
         outcomes = await reload_all(gateway)
         done.set()
         said = await asyncio.gather(*streams)

@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,43 +25,39 @@ from headgate.core.messages import Image
 from headgate.testing.harness import live
 from headgate.testing.tool_kit import Listener, site
 from headgate.tools.mcp import served
+from scripts import packages
 from tests.conftest import Tree
 from tests.e2e.test_mcp import calling, results
+from tests.elicitation.asking import asked, of, reply
 from tests.mcp.servers import ready, remote, said
+from tests.server.native import Caller
 
 PYTHON = ("mcp-server-time==2026.10.19", "mcp-server-git==2026.10.19", "mcp-server-fetch==2026.10.24")
 NODE = ("@modelcontextprotocol/server-filesystem", "@modelcontextprotocol/server-everything")
-PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
 def from_pypi(request: pytest.FixtureRequest) -> Path:
     """The folder with the servers from PyPI."""
-    folder = Path(request.config.cache.mkdir("mcp-pypi"))  # type: ignore[union-attr]
-    if not (folder / "mcp_server_fetch").is_dir():
-        _fetch([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *PYTHON], "PyPI")
+    folder = Path(request.config.cache.mkdir("mcp-pypi")) / "servers"  # type: ignore[union-attr]
+    try:
+        packages.from_pypi(folder, *PYTHON)
+    except packages.Unavailable as error:
+        pytest.skip(f"left out {', '.join(PYTHON)}: {error}")
     return folder
 
 
 @pytest.fixture(scope="module")
 def from_npm(request: pytest.FixtureRequest) -> Path:
     """The folder with the servers from npm."""
-    folder = Path(request.config.cache.mkdir("mcp-npm"))  # type: ignore[union-attr]
-    found = folder / "node_modules" / "@modelcontextprotocol"
-    if shutil.which("npm") is None or shutil.which("node") is None:
+    folder = Path(request.config.cache.mkdir("mcp-npm")) / "servers"  # type: ignore[union-attr]
+    if shutil.which("node") is None:
         pytest.skip(f"left out {', '.join(NODE)}: there is no node on this machine")
-    if not (found / "server-everything").is_dir():
-        _fetch(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), *NODE], "npm")
-    return found
-
-
-def _fetch(command: list[str], where: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"left out the servers from {where}: they did not come within {PATIENCE} s")
-    if done.returncode:
-        pytest.skip(f"left out the servers from {where}: {done.stderr.strip()[-300:]}")
+        packages.from_npm(folder, *NODE)
+    except packages.Unavailable as error:
+        pytest.skip(f"left out {', '.join(NODE)}: {error}")
+    return folder / "node_modules" / "@modelcontextprotocol"
 
 
 def program(name: str, command: str, *args: str, **more: str) -> str:
@@ -130,19 +126,51 @@ async def test_a_server_from_npm_over_http(from_npm: Path, mode: str, path: str,
         async with ready(spec) as upstream:
             assert await said(upstream, "echo", message="hello") == "Echo: hello"
             tools: dict[str, Any] = {each.listed.name: each for each in served(upstream)}
-            image = await tools["get-tiny-image"].call({}, Listener().context())
+            image = await tools["get-tiny-image"].call({}, Listener().context(60))
             assert [each.media_type for each in image.content if isinstance(each, Image)] == ["image/png"]
             listener = Listener()
             args = {"duration": 1, "steps": 2}
-            await tools["trigger-long-running-operation"].call(args, listener.context())
+            await tools["trigger-long-running-operation"].call(args, listener.context(60))
             assert ("progress", "2 of 2\n") in listener.output
+
+
+@pytest.mark.parametrize(
+    ("mode", "path", "transport"), [("stdio",) * 3, ("streamableHttp", "mcp", "streamable_http"), ("sse",) * 3]
+)
+async def test_a_server_from_npm_that_asks(tree: Tree, from_npm: Path, mode: str, path: str, transport: str) -> None:
+    """A form with every kind of field gets its defaults, and addresses are visited before a call and during it."""
+    visit = {"url": "https://example.com/pay", "errorPath": True}
+    script = calling(("every__trigger-elicitation-request", {}), ("every__trigger-url-elicitation", visit))
+    async with contextlib.AsyncExitStack() as stack:
+        toml = program("every", "node", str(from_npm / "server-everything/dist/index.js"), "stdio")
+        if mode != "stdio":
+            port = await stack.enter_async_context(everything(from_npm, mode))
+            toml = f'[egress]\nallow = ["127.0.0.1"]\n[mcp.servers.every]\nurl = "http://127.0.0.1:{port}/{path}"\n'
+            toml += f'transport = "{transport}"\nconnection_timeout = "60s"\n'
+        gateway = await stack.enter_async_context(
+            live(tree(script, toml=toml, tools=[]), environ=dict(os.environ), watch=False)
+        )
+        caller = Caller(gateway)
+        run = await caller.begin()
+        (form,) = await asked(caller, run)
+        await reply(caller, form, {"action": "accept", "content": {"name": "Ada", "email": "ada@example.com"}})
+        visited = []
+        for _ in range(2):
+            (wait,) = await asked(caller, run)
+            visited.append(wait["input"]["url"])
+            await reply(caller, wait, {"action": "accept"})
+        told = await caller.told(run)
+    texts = ["".join(part["text"] for part in each["result"]["content"]) for each in of(told, "tool.completed")]
+    assert "Name: Ada" in texts[0]
+    assert '"titledSingleSelectEnum": "hero-1"' in texts[0]
+    assert visited == ["https://modelcontextprotocol.io", "https://example.com/pay"]
+    assert "User completed the URL elicitation flow" in texts[1]
 
 
 @contextlib.asynccontextmanager
 async def everything(folder: Path, mode: str) -> AsyncIterator[int]:
     """The server `everything` on a free port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = _free()
     process = await asyncio.create_subprocess_exec(
         "node", str(folder / "server-everything/dist/index.js"), mode, env={**os.environ, "PORT": str(port)},
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
@@ -159,3 +187,11 @@ async def everything(folder: Path, mode: str) -> AsyncIterator[int]:
     finally:
         process.terminate()
         await process.wait()
+
+
+def _free() -> int:
+    """A port that nobody has, and that the system gives to nobody by itself: it is still free when the server comes."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")

@@ -16,7 +16,8 @@ from tests.conftest import Tree
 from tests.e2e.process import result, served, start
 
 DEMO = gateway_toml('[functions]\npackages = ["tests.workshop"]').replace(KEY, "local-demo-key")
-SLOW = "- {when: {user_contains: slow}, delay: 10ms, text: '" + "word " * 100 + "'}\n- {text: Hello there}\n"
+SLOW = "- {when: {user_contains: slow}, delay: 10ms, text: '" + "word " * 300 + "'}\n- {text: Hello there}\n"
+ENDLESS = SLOW.replace("10ms", "1s")
 
 
 async def begun(http: httpx2.AsyncClient) -> Conversation:
@@ -105,8 +106,8 @@ def runs_of(root: Path) -> list[tuple[str, int, str]]:
 
 
 async def until_run(root: Path, state: str) -> None:
-    """Returns when the only run of a process has come to this state; fails after 30 seconds."""
-    async with asyncio.timeout(30):
+    """Returns when the only run of a process has come to this state; fails after a minute."""
+    async with asyncio.timeout(60):
         while runs_of(root)[0][0] != state:  # noqa: ASYNC110 -- it is another process that does it
             await asyncio.sleep(0.05)
 
@@ -117,12 +118,12 @@ async def test_a_kill_in_the_middle(tree: Tree) -> None:
     await killed(root)
     async with served(root):
         await until_run(root, "completed")
-    assert runs_of(root) == [("completed", 2, "word " * 100)]
+    assert runs_of(root) == [("completed", 2, "word " * 300)]
 
 
 async def test_a_chat_after_a_kill(tree: Tree) -> None:
     """The same token chats on at once: the run that nobody listens to any more is ended, as it would be without it."""
-    root = tree(SLOW)
+    root = tree(ENDLESS)
     session = await killed(root)
     async with served(root) as gateway:
         again = Conversation(gateway.http, session.token, session.id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from headgate.testing.harness import live
 from tests.conftest import Tree
 from tests.e2e.stage import MODEL, adding, kinds, saying, staged
 from tests.server.native import Caller
@@ -48,6 +51,31 @@ async def test_tokens_of_a_session(tree: Tree) -> None:
     assert kinds(first)[-1] == kinds(other)[-1] == "stream_complete"
     assert second[-2]["text"].startswith("\n\n[Budget limit reached: ")
     assert third.status_code == 429
+
+
+SLOW = "- {delay: 20ms, call: add, args: {a: 1, b: 2}}\n- {text: Done}\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "note", "said"),
+    [("turns = 1", "1 >= 1 turns]", "1 of 1 turns in 1d"), ('time = "10ms"', "seconds]", "of 0.01 seconds in 1d")],
+    ids=["turns", "time"],
+)
+async def test_turns_and_time(tree: Tree, limit: str, note: str, said: str) -> None:
+    """Turns, and the time that runs go on, are limits of a key, team or session like money, and of the next process."""
+    root = tree(SLOW, toml=f"[budgets.per_team]\n{limit}\n")
+    async with live(root, watch=False) as gateway:
+        events = await (await gateway.session()).say("hi")
+        (run,) = (await gateway.get("/v1/runs"))["items"]
+        refused = await Caller(gateway).send("POST", "/v1/runs", {"message": "hi"})
+    async with live(root, watch=False) as gateway:
+        again = await Caller(gateway).send("POST", "/v1/runs", {"message": "hi"})
+    assert kinds(events)[-2:] == ["text_delta", "stream_complete"]
+    assert events[-2]["text"].endswith(note)
+    assert "tool_call_start" not in kinds(events)
+    assert run["outcome"] == "budget"
+    for each in (refused, again):
+        assert (each.status_code, said in each.json()["detail"]) == (429, True), each.text
 
 
 async def test_a_restart_forgets_nothing(tree: Tree) -> None:

@@ -14,7 +14,7 @@ from tests.e2e.process import Served, served
 from tests.e2e.test_process import runs_of, until_run
 
 SCRIPT = """
-- {text: "one two three four five six seven eight nine ten ", delay: 200ms, call: add, args: {a: 1, b: 2}}
+- {text: "one two three four five six seven eight nine ten ", delay: 400ms, call: add, args: {a: 1, b: 2}}
 - {text: "And that is all."}
 """
 HELD = "- {call: add, args: {a: 1, b: 2}}\n- {text: It is three.}\n"
@@ -51,7 +51,7 @@ async def test_a_step_ends_and_the_rest_is_left(tree: Tree) -> None:
             assert (await gateway.http.get("/health/ready")).json() == {"status": "draining"}
             refused = await gateway.http.post("/api/chat", json={"messages": session.messages}, headers=session.headers)
             found += [event async for event in events]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await gateway.process.wait() == 0
     assert refused.status_code in (409, 503)
     assert spoken(found[:-1]) == "one two three four five six seven eight nine ten "
@@ -71,13 +71,13 @@ async def test_a_run_that_waits(tree: Tree) -> None:
     async with served(root) as gateway:
         session = await begun(gateway.http, "held")
         async with session.stream() as events:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not asked or asked[-1]["type"] != "tool_approval_request":
                     asked.append(await anext(events))
             gateway.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 rest = [event async for event in events]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await gateway.process.wait() == 0
     assert [event["type"] for event in rest] == ["error"]
     assert [run[0] for run in runs_of(root)] == ["waiting"]

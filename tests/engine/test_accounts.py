@@ -12,6 +12,7 @@ from headgate.compile.accounting import Budget, Budgets
 from headgate.core.context import Principal
 from headgate.core.errors import Overloaded, StoreError
 from headgate.engine.accounts import Accounts
+from headgate.engine.windows import Used
 from headgate.stores import open_ledger
 from headgate.stores.port import Ledger
 from headgate.stores.told import Told
@@ -53,11 +54,11 @@ async def test_one_budget_for_each(tmp_path: Path) -> None:
         accounts = await opened(
             ledger, Time(), per_key=budget(usd=1.0), per_team=budget(usd=1.5), per_session=budget(tokens=100)
         )
-        accounts.of(LOCAL, "sess_a").add(1.0, 60)
+        accounts.of(LOCAL, "sess_a").add(Used(1.0, 60))
         told = {"limit": "budget_usd", "cost": 1.0, "budget": 1.0, "per": "key", "window": "1d"}
         assert accounts.of(LOCAL, "").over() == told
         assert accounts.of(GUEST, "").over() is None
-        accounts.of(GUEST, "sess_a").add(0.5, 40)
+        accounts.of(GUEST, "sess_a").add(Used(0.5, 40))
         assert accounts.of(GUEST, "").over() == told | {"cost": 1.5, "budget": 1.5, "per": "team"}
         stranger = Principal("stranger", "other", "d", frozenset())
         assert accounts.of(stranger, "").over() is None
@@ -71,9 +72,9 @@ async def test_a_window_that_goes_along(tmp_path: Path) -> None:
         clock = Time()
         accounts = await opened(ledger, clock, per_key=budget(tokens=100, window="4h"))
         account = accounts.of(LOCAL, "")
-        account.add(0.0, 60)
+        account.add(Used(0.0, 60))
         clock.now += 3600
-        account.add(0.0, 60)
+        account.add(Used(0.0, 60))
         with pytest.raises(
             Overloaded, match=r"the budget of key 'local' is used up: 120 of 100 tokens in 4h"
         ) as caught:
@@ -87,6 +88,31 @@ async def test_a_window_that_goes_along(tmp_path: Path) -> None:
         account.require()
 
 
+async def test_turns_and_time(tmp_path: Path) -> None:
+    """They are counted like money, also from the ledger, and a time that goes back counts nothing."""
+    async with open_ledger("sqlite://", tmp_path) as ledger:
+        clock = Time()
+        new = await begin(ledger)
+        used = (a_turn(1, at=NOON, seconds=20.0), a_turn(2, at=NOON, seconds=9.0, broken=True))
+        await ledger.commit_step(a_commit(new.id, 1, told=Told(used=used)))
+        accounts = await opened(ledger, clock, per_team=budget(turns=3), per_key=budget(time="1m"))
+        account = accounts.of(LOCAL, "")
+        assert account.over() is None
+        account.add(Used(turns=1, seconds=30.0))
+        assert account.over() is None
+        account.add(Used(seconds=1.5))
+        told = {"limit": "budget_time", "seconds": 60.5, "budget": 60.0, "per": "key", "window": "1d"}
+        assert account.over() == told
+        with pytest.raises(Overloaded, match=r"the budget of key 'local' is used up: 60.5 of 60 seconds in 1d"):
+            account.require()
+        other = accounts.of(GUEST, "")
+        other.add(Used(turns=1))
+        assert other.over() == {"limit": "budget_turns", "turns": 3, "budget": 3, "per": "team", "window": "1d"}
+        with pytest.raises(Overloaded, match=r"the budget of team 'ops' is used up: 3 of 3 turns in 1d"):
+            other.require()
+        assert (account.limits, account.limits_usd) == (False, False)
+
+
 @pytest.mark.parametrize(
     ("window", "until"),
     [("calendar_day", datetime(2026, 12, 1, tzinfo=UTC)), ("calendar_month", datetime(2026, 12, 1, tzinfo=UTC))],
@@ -97,7 +123,7 @@ async def test_the_calendar(tmp_path: Path, window: str, until: datetime) -> Non
         clock = Time()
         accounts = await opened(ledger, clock, per_key=budget(usd=1, window=window))
         account = accounts.of(LOCAL, "")
-        account.add(1.0, 1)
+        account.add(Used(1.0, 1))
         with pytest.raises(Overloaded) as caught:
             account.require()
         assert caught.value.details["retry_after"] == until.timestamp() - NOON + 1
@@ -113,7 +139,7 @@ async def test_a_month_is_more_than_a_day(tmp_path: Path) -> None:
         clock = Time()
         clock.now -= 20 * DAY
         accounts = await opened(ledger, clock, per_key=budget(usd=1, window="calendar_month"))
-        accounts.of(LOCAL, "").add(1.0, 1)
+        accounts.of(LOCAL, "").add(Used(1.0, 1))
         clock.now = NOON
         assert accounts.of(LOCAL, "").over() is not None
 
@@ -157,7 +183,7 @@ async def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
         budgets = {"per_session": budget(tokens=10, window="1h")}
         accounts = await opened(ledger, clock, **budgets)
         for n in range(100):
-            accounts.of(LOCAL, f"sess_{n}").add(0.0, 10)
+            accounts.of(LOCAL, f"sess_{n}").add(Used(0.0, 10))
         clock.now += 2 * 3600
         await accounts.keep(Budgets(**budgets))
         (book,) = accounts._books
@@ -173,7 +199,7 @@ async def test_other_processes(tmp_path: Path) -> None:
         new = await begin(ledger)
         for n, owner in ((1, "two"), (2, "one"), (3, "two")):
             accounts = {"one": one, "two": two}[owner]
-            accounts.of(LOCAL, "").add(0.25, 15)
+            accounts.of(LOCAL, "").add(Used(0.25, 15))
             turn = a_turn(n, at=clock.now, owner=owner)
             await ledger.commit_step(a_commit(new.id, n, told=Told(used=(turn,))))
             await one.keep(limits)
@@ -181,7 +207,7 @@ async def test_other_processes(tmp_path: Path) -> None:
             clock.now += 1
         assert one.of(LOCAL, "").over() is None
         await two.keep(limits)
-        accounts.of(LOCAL, "").add(0.25, 15)
+        accounts.of(LOCAL, "").add(Used(0.25, 15))
         await ledger.commit_step(a_commit(new.id, 4, told=Told(used=(a_turn(4, at=clock.now, owner="two"),))))
         await one.keep(limits)
         over = [each.of(LOCAL, "").over() for each in (one, two)]

@@ -205,7 +205,7 @@ async def test_at_work(house: House) -> None:
         house.ledger.fail("claim")
         house.ledger.fail("finish_run")
         assert await house.answer(wait, "approved")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await house.state(run) != ("completed", "success"):  # noqa: ASYNC110 -- the ledger tells nobody
                 await asyncio.sleep(0.01)
     assert isinstance((await house.events(run.id))[-1], RunCompleted)

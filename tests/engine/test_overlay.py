@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from headgate.core.errors import ConfigError, Conflict, Invalid, NotFound, PreconditionFailed
+from headgate.core.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from headgate.engine.amend import Change
 from headgate.engine.overlays import Overlays
 from headgate.state import encryption_keys
@@ -59,7 +59,15 @@ async def test_a_document_is_live_and_durable(tree: Tree) -> None:
     overlay = answer.json()["overlay"]
     assert overlay["generation"] == 1
     assert [{**each, "updated_at": 0} for each in overlay["documents"]] == [
-        {"kind": KEYS, "name": "ci", "revision": 1, "updated_at": 0, "updated_by": "tester", "hidden": False}
+        {
+            "kind": KEYS,
+            "name": "ci",
+            "revision": 1,
+            "updated_at": 0,
+            "updated_by": "tester",
+            "hidden": False,
+            "set_aside": None,
+        }
     ]
     async with live(root, watch=False) as gateway:
         assert await works(gateway)
@@ -86,7 +94,8 @@ async def test_secrets_are_encrypted_at_rest(tree: Tree) -> None:
 
 
 async def test_rotation_of_the_encryption_key(tree: Tree) -> None:
-    """A new key takes over at the next start, after which the old one is needed no more; without any it refuses."""
+    """A new key takes over at the next start, after which the old one is needed no more; without any the document is set
+    aside, and it is there again when the key is."""
     first, second = "1" * 32, "2" * 32
 
     def toml(keys: str) -> str:
@@ -97,10 +106,12 @@ async def test_rotation_of_the_encryption_key(tree: Tree) -> None:
     async with live(root, watch=False) as gateway:
         await amend(gateway, put())
     (root / "gateway.toml").write_text(toml(f'encryption_key = "{second}"\n'))
-    with pytest.raises(ConfigError, match=r"overlay:auth\.keys\.ci cannot be decrypted") as caught:
-        async with live(root, watch=False):
-            pass
-    assert "previous_encryption_keys" in caught.value.hint
+    async with live(root, watch=False) as gateway:
+        assert not await works(gateway)
+        status = await gateway.get("/v1/status")
+        (document,) = status["overlay"]["documents"]
+        assert "previous_encryption_keys" in document["set_aside"]
+        assert status["status"] == "degraded"
     (root / "gateway.toml").write_text(toml(f'encryption_key = "{second}"\nprevious_encryption_keys = ["{first}"]\n'))
     async with live(root, watch=False) as gateway:
         assert await works(gateway)
@@ -217,8 +228,8 @@ async def test_other_processes_see_it(tree: Tree) -> None:
         body = {"key": "a-key-for-an-agent-of-elsewhere", "agents": ["elsewhere"]}
         await overlays.put(type(held)(KEYS, "far", body, by="elsewhere"), (), 2)
         await until(lambda: gateway.gateway.edge.status.degraded)
-        condition = gateway.gateway.edge.status.conditions["Degraded"]
-        assert (condition.reason, "overlay:auth.keys.far" in condition.message) == ("OverlayRejected", True)
+        condition = gateway.gateway.edge.status.conditions["DocumentsFit"]
+        assert (condition.reason, "overlay:auth.keys.far" in condition.message) == ("SetAside", True)
         await overlays.put(type(held)(KEYS, "far", {**body, "agents": ["*"]}, by="elsewhere"), (), 3)
         await until(lambda: not gateway.gateway.edge.status.degraded)
         assert await works(gateway, "a-key-for-an-agent-of-elsewhere")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,7 +109,7 @@ class Speaking:
     cost: float | None = 0.5
     asked: list[ModelRequest] = field(default_factory=list)
 
-    async def __call__(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def __call__(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         self.asked.append(request)
         for piece in self.pieces:
             yield TextChunk(piece)
@@ -118,12 +118,12 @@ class Speaking:
     stream = __call__
 
 
-async def told(events: AsyncIterator[ModelEvent], to: list[ModelEvent]) -> None:
+async def told(events: AsyncGenerator[ModelEvent], to: list[ModelEvent]) -> None:
     """Reads a turn to its end, or to what ends it, and keeps what it told."""
     async for event in events:
         to.append(event)  # noqa: PERF401 -- what was told before a failure counts
 
 
-async def heard(events: AsyncIterator[ModelEvent]) -> list[str]:
+async def heard(events: AsyncGenerator[ModelEvent]) -> list[str]:
     """The texts that a turn tells before it is whole."""
     return [event.text async for event in events if isinstance(event, TextChunk)]

@@ -6,7 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 import pytest
@@ -103,7 +103,7 @@ async def turned(request: ModelRequest, turn: Turn, *, read: int = 99) -> Note:
     ear = Listener()
     async with opened(KIND, {"turns": "full"}) as interceptor:
         events = interceptor.around_model(ear.turn(), request, turn)
-        async with aclosing(cast("Any", events)) as told:
+        async with aclosing(events) as told:
             async for _ in told:
                 read -= 1
                 if not read:

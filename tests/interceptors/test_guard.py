@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -130,7 +130,7 @@ async def test_the_innocent_pass() -> None:
 class Broken:
     """A model that cannot be had."""
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Fails before anything is said."""
         if request.messages:
             raise ProviderError("It is overloaded.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -24,6 +25,8 @@ from headgate.tools.mcp.results import result_of
 
 FAKE = str(Path(mcp_stdio.__file__).resolve())
 LOOPBACK = Egress(["127.0.0.1"])
+HANGING = 60.0
+"""Seconds after its deadline at which a call that hangs fails its test."""
 
 
 def table(name: str, *flags: str, **more: str) -> str:
@@ -66,7 +69,7 @@ async def opened(
 async def ready(spec: ServerSpec, **options: Any) -> AsyncIterator[Upstream]:
     """The server, once its tools are known."""
     async with opened(spec, **options) as upstream:
-        fault = await upstream.warm(20)
+        fault = await upstream.warm(60)
         assert fault is None, fault
         yield upstream
 
@@ -74,7 +77,8 @@ async def ready(spec: ServerSpec, **options: Any) -> AsyncIterator[Upstream]:
 async def said(upstream: Upstream, tool: str, timeout: float = 20.0, **args: Any) -> Any:
     """The payload of one call; raises `ToolError`."""
     asking = Asking(Listener().context(timeout).deadline, repeatable=tool == "echo")
-    return result_of(await upstream.call(tool, args, asking)).payload
+    async with asyncio.timeout_at(asking.deadline + HANGING):
+        return result_of(await upstream.call(tool, args, asking)).payload
 
 
 async def refused(upstream: Upstream, tool: str, timeout: float = 20.0, **args: Any) -> ToolError:
@@ -84,15 +88,6 @@ async def refused(upstream: Upstream, tool: str, timeout: float = 20.0, **args: 
     except ToolError as error:
         return error
     raise AssertionError(f"{tool} answered {found!r}")
-
-
-def alive(pid: int) -> bool:
-    """Whether the process is there, and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def descriptors() -> int:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
-from headgate.core.errors import ToolError
+import httpx2
+import pytest
+
+from headgate.mcp.asking import Asking
 from headgate.testing.harness import Live, live
 from headgate.testing.mcp_http import HttpServer
 from tests.conftest import Tree
-from tests.mcp.servers import alive, descriptors, local, ready, remote, said, table
+from tests.mcp.servers import descriptors, local, ready, remote, said, table
+from tests.processes import alive
 from tests.waiting import until
 
 ROUNDS = 12
@@ -81,26 +86,26 @@ async def _abort(gateway: Live, many: int) -> None:
     """Begins so many sessions, leaves each when its call is under way, and waits until all runs have ended."""
 
     async def one() -> None:
-        session = await gateway.session()
+        session = await visitors.session()
         session.messages.append({"role": "user", "content": "go"})
         async with session.stream() as events:
             async for event in events:
                 if event["type"] == "tool_output_chunk":
                     break
 
-    await asyncio.gather(*(one() for _ in range(many)))
+    async with httpx2.AsyncClient(base_url=gateway.url, trust_env=False, timeout=60) as http:
+        visitors = replace(gateway, http=http)  # whose connections are all closed behind them
+        await asyncio.gather(*(one() for _ in range(many)))
     await until(lambda: not gateway.gateway.edge.host.runs)
 
 
 async def test_a_server_that_hangs_is_started_anew() -> None:
     """A call that is not answered makes the gateway look whether the server answers at all."""
-    async with ready(local(connection_timeout="500ms")) as upstream:
+    async with ready(local(connection_timeout="3s")) as upstream:
         first = upstream.health.pid
-        call = asyncio.create_task(said(upstream, "hang", 0.5))
-        try:
-            async with asyncio.timeout(0.5):
-                await call
-        except (TimeoutError, ToolError):
-            pass
+        asking = Asking(asyncio.get_running_loop().time() + 1.0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout_at(asking.deadline):  # the same moment, as where the gateway makes calls
+                await upstream.call("hang", {}, asking)
         assert await said(upstream, "echo", text="awake") == "awake"
         assert upstream.health.pid != first

@@ -114,11 +114,9 @@ async def test_redirects_lead_nowhere_else() -> None:
             assert (fault.code, other.headers) == ("connection_error", [])
 
 
-async def test_a_server_that_is_not_there() -> None:
+async def test_a_server_that_is_not_there(closed_port: int) -> None:
     """It cannot be reached, and is tried again."""
-    async with HttpServer() as server:
-        url = server.url
-    async with opened(remote(url)) as upstream:
+    async with opened(remote(f"http://127.0.0.1:{closed_port}/mcp")) as upstream:
         fault = await upstream.warm(10)
         assert fault is not None
         assert fault.code == "connection_error"

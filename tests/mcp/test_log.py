@@ -46,10 +46,10 @@ def test_a_server_that_writes_without_end_does_not_fill_the_log() -> None:
         for number in range(LINES + 50):
             heard(f"line {number}")
         now = WINDOW
-        heard("later")
+        heard("\x1b[31mlater\x1b[0m")
         heard(" ")
         heard.flush()
     assert [each["line"] for each in logged if each["event"] == "mcp.stderr"] == [
-        *(f"line {number}" for number in range(LINES)), "later",
+        *(f"line {number}" for number in range(LINES)), "[31mlater[0m",
     ]  # fmt: skip
     assert [each["lines"] for each in logged if each["event"] == "mcp.stderr_left_out"] == [50]

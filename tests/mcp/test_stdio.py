@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from headgate.mcp.asking import Asking
 from headgate.mcp.naming import offers
-from tests.mcp.servers import alive, descriptors, local, opened, ready, refused, said
+from headgate.mcp.stdio import Program, spoken_to
+from headgate.testing.mcp_stdio_tools import TOOLS
+from tests.mcp.servers import FAKE, descriptors, local, opened, ready, refused, said
+from tests.processes import alive, children
 from tests.waiting import until
 
 
@@ -30,7 +36,7 @@ async def test_both_eras(flags: list[str], version: str) -> None:
 async def test_pages_are_all_read() -> None:
     """A list of several pages is read to its end."""
     async with ready(local("--tools", "250", "--pages", "60")) as upstream:
-        assert upstream.health.tools == 250 + 17
+        assert upstream.health.tools == 250 + len(TOOLS)
 
 
 async def test_tools_that_cannot_be_used_are_left_out() -> None:
@@ -95,33 +101,36 @@ async def test_a_killed_server_loses_no_repeatable_call() -> None:
 async def test_a_call_without_a_server_ends_in_time() -> None:
     """A server that never comes makes a call fail within its time, with the reason."""
     async with opened(local("--silent", connection_timeout="200ms")) as upstream:
+        await until(lambda: upstream.health.error)
         error = await refused(upstream, "echo", 1.0, text="x")
         assert error.code == "tool_timeout"
         assert "did not answer within 0.2 s" in error.message
 
 
 async def test_a_program_that_does_not_exist() -> None:
-    """It is a fault of the configuration, told at once."""
+    """It is told at once, as the connection error that it is for clients of the admin API."""
     spec = local().model_copy(update={"command": "no-such-program"})
     async with opened(spec) as upstream:
         fault = await upstream.warm(10)
         assert fault is not None
-        assert (fault.code, upstream.health.state) == ("config_error", "down")
+        assert (fault.code, upstream.health.state) == ("connection_error", "down")
+        assert not fault.retryable
         assert "no-such-program" in fault.message
 
 
 async def test_cancelling_a_call_cancels_it_on_the_server() -> None:
     """The server hears of it, and serves the next call."""
     async with ready(local()) as upstream:
-        call = asyncio.create_task(said(upstream, "sleep", seconds=30))
-        await asyncio.sleep(0.1)
-        call.cancel()
-        await asyncio.wait([call])
-        assert call.cancelled()
-        for _ in range(100):
-            if await said(upstream, "cancelled") == "1":
-                break
-        assert await said(upstream, "cancelled") == "1"
+        begun = asyncio.Event()
+        asking = Asking(asyncio.get_running_loop().time() + 60, progress=lambda *_told: begun.set())
+        call = asyncio.create_task(upstream.call("sleep", {"seconds": 30}, asking))
+        async with asyncio.timeout(60):
+            await begun.wait()
+            call.cancel()
+            await asyncio.wait([call])
+            assert call.cancelled()
+            while await said(upstream, "cancelled") != "1":  # noqa: ASYNC110 -- it is another process
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("flags", [[], ["--stubborn"], ["--child"], ["--stubborn", "--child"]], ids=" ".join)
@@ -133,6 +142,26 @@ async def test_closing_ends_the_whole_group(flags: list[str], tmp_path: Path) ->
         started = [int(line) for line in pids.read_text().split()]
         assert all(map(alive, started))
     assert not any(map(alive, started))
+
+
+async def test_a_start_that_is_broken_off(tmp_path: Path) -> None:
+    """Nothing is left of a program whose start was cancelled when it was already there."""
+    pids, before = tmp_path / "pids", children()
+    argv = [sys.executable, FAKE, "--child", "--pids", str(pids)]
+
+    async def start() -> None:
+        async with spoken_to(Program(argv, str(tmp_path), dict(os.environ))):
+            raise AssertionError("it was started before it could be cancelled")
+
+    task = asyncio.create_task(start())
+    while children() <= before:  # noqa: ASYNC110 -- the turn of the loop in which it begins
+        await asyncio.sleep(0)
+    while not pids.exists() or not pids.read_text().endswith("\n"):  # the loop stands still meanwhile
+        time.sleep(0.01)  # noqa: ASYNC251
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
 
 
 async def test_servers_come_and_go_without_a_trace() -> None:

@@ -54,7 +54,7 @@ def open_kind(http: httpx2.AsyncClient) -> Open:
 @pytest.fixture
 async def claude(api: AnthropicApi, open_kind: Open) -> AsyncIterator[Provider]:
     """A provider of kind `anthropic` on the mock."""
-    async with open_kind("anthropic", api_key="sk-test", base_url=api.url, stall_timeout="150ms") as provider:
+    async with open_kind("anthropic", api_key="sk-test", base_url=api.url) as provider:
         yield provider
 
 
@@ -68,7 +68,7 @@ async def openai_api() -> AsyncIterator[OpenAiApi]:
 @pytest.fixture
 async def gpt(openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]:
     """A provider of kind `openai` on the mock."""
-    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "500ms"}
+    options = {"api_key": "sk-test", "base_url": openai_api.base}
     async with open_kind("openai", **options) as provider:
         yield provider
 
@@ -76,6 +76,6 @@ async def gpt(openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]
 @pytest.fixture
 async def chat(openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]:
     """A provider of kind `openai_chat` on the mock."""
-    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "500ms", "model": "any"}
+    options = {"api_key": "sk-test", "base_url": openai_api.base, "model": "any"}
     async with open_kind("openai_chat", **options) as provider:
         yield provider

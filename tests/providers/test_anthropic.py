@@ -142,17 +142,24 @@ async def test_many_streams(api: AnthropicApi, claude: Provider) -> None:
         (replies.failing(type="invalid_request_error"), "provider_invalid_request", 400, False),
         (WHOLE.short(6), "provider_cut_off", None, True),
         (WHOLE.cut(6), "provider_connection", None, True),
-        (WHOLE.stalled(6), "provider_stalled", None, True),
     ],
 )
 async def test_failures(
     api: AnthropicApi, claude: Provider, reply: replies.Reply, code: str, status: int | None, retryable: bool
 ) -> None:
-    """Refusals, errors inside a stream, and streams that break or go silent: each has its code."""
+    """Refusals, errors inside a stream, and streams that break: each has its code."""
     api.queue(reply)
     error = await failure(claude)
     assert (error.code, error.status, error.retryable) == (code, status, retryable)
     assert len(api.requests) == 1
+
+
+async def test_silence(api: AnthropicApi, open_kind: Open) -> None:
+    """A stream that goes silent is given up, and worth a retry."""
+    api.queue(WHOLE.stalled(6))
+    async with open_kind("anthropic", api_key="k", base_url=api.url, stall_timeout="150ms") as provider:
+        error = await failure(provider)
+    assert (error.code, error.retryable, len(api.requests)) == ("provider_stalled", True, 1)
 
 
 async def test_failure_message(api: AnthropicApi, open_kind: Open) -> None:
@@ -183,9 +190,9 @@ async def test_no_answer(api: AnthropicApi, open_kind: Open) -> None:
         assert (await failure(provider)).code == "provider_timeout"
 
 
-async def test_nobody_there(unused_tcp_port: int, open_kind: Open) -> None:
+async def test_nobody_there(closed_port: int, open_kind: Open) -> None:
     """A server that is not there is a connection error, worth a retry."""
-    async with open_kind("anthropic", api_key="k", base_url=f"http://127.0.0.1:{unused_tcp_port}") as provider:
+    async with open_kind("anthropic", api_key="k", base_url=f"http://127.0.0.1:{closed_port}") as provider:
         error = await failure(provider)
     assert (error.code, error.retryable) == ("provider_connection", True)
 
@@ -216,10 +223,11 @@ async def test_not_the_api(open_kind: Open, status: int, headers: dict[str, str]
     assert words in error.message
 
 
-async def test_silence_is_measured_between_bytes(api: AnthropicApi, claude: Provider) -> None:
+async def test_silence_is_measured_between_bytes(api: AnthropicApi, open_kind: Open) -> None:
     """A slow stream that keeps sending may last longer than the stall timeout."""
-    api.queue(replies.turn(replies.text(*"abcdef")).slow(0.04))
-    assert (await finish(claude)).message.text == "abcdef"
+    api.queue(replies.turn(replies.text(*"abcdef")).slow(0.2))
+    async with open_kind("anthropic", api_key="k", base_url=api.url, stall_timeout="1500ms") as provider:
+        assert (await finish(provider)).message.text == "abcdef"
 
 
 async def test_close_disconnects(api: AnthropicApi, claude: Provider) -> None:

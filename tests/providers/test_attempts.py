@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
@@ -17,6 +17,7 @@ from headgate.testing import anthropic_replies as replies
 from headgate.testing.anthropic_api import AnthropicApi
 from headgate.testing.pauses import NoPauses
 from tests.providers.samples import ask, assistant, failure, play, user
+from tests.virtual import in_virtual_time
 
 DONE = TurnDone(Message("assistant", (Text("ok"),)), Usage(1, 1), "end", "m")
 
@@ -29,7 +30,7 @@ class Player:
         self.asked: list[ModelRequest] = []
         self.closed = 0
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Plays the next try."""
         self.asked.append(request)
         try:
@@ -148,7 +149,7 @@ class Silent:
     def __init__(self) -> None:
         self.closed = asyncio.Event()
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Waits for ever."""
         try:
             yield TextChunk("o")
@@ -157,6 +158,7 @@ class Silent:
             self.closed.set()
 
 
+@in_virtual_time
 async def test_turn_timeout() -> None:
     """A turn that takes too long fails, is closed, and is not retried at the same candidate."""
     silent = Silent()
@@ -166,6 +168,7 @@ async def test_turn_timeout() -> None:
     assert silent.closed.is_set()
 
 
+@in_virtual_time
 async def test_turn_timeout_falls_back() -> None:
     """Another candidate takes over from one that takes too long, with its own time."""
     second = Player([DONE])
@@ -173,6 +176,7 @@ async def test_turn_timeout_falls_back() -> None:
     assert (await play(model))[-1] == DONE
 
 
+@in_virtual_time
 async def test_no_time_for_a_retry() -> None:
     """A pause that would outlast the turn is not begun: the error is raised at once."""
     model, clock = attempts(Player([from_status(429, retry_after=30)]), timeout=5.0)
@@ -180,6 +184,7 @@ async def test_no_time_for_a_retry() -> None:
     assert clock.taken == []
 
 
+@in_virtual_time
 async def test_slow_consumer() -> None:
     """The consumer's own time is never interrupted by the turn's limit."""
     model = Attempts([Candidate(Player([TextChunk("o"), DONE]), "a", Retry(), 0.02)], clock=NoPauses())

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from headgate.providers.deadline import Deadline, Silence
+from tests.virtual import in_virtual_time
 
 
+@in_virtual_time
 async def test_interrupts_waiting() -> None:
     """Waiting inside the limit ends with `TimeoutError`, and the task is not left cancelled."""
     deadline = Deadline(0.01)
@@ -19,6 +21,7 @@ async def test_interrupts_waiting() -> None:
     assert task.cancelling() == 0
 
 
+@in_virtual_time
 async def test_spares_the_consumer() -> None:
     """Time spent outside is not interrupted; the next wait is refused at once."""
     deadline = Deadline(0.01)
@@ -28,6 +31,7 @@ async def test_spares_the_consumer() -> None:
         raise AssertionError("entered after the limit")
 
 
+@in_virtual_time
 async def test_passes_values_and_errors() -> None:
     """Within the time nothing changes, for results and for errors."""
     deadline = Deadline(5)
@@ -38,6 +42,7 @@ async def test_passes_values_and_errors() -> None:
     deadline.close()
 
 
+@in_virtual_time
 async def test_other_cancellation_wins() -> None:
     """A cancellation that comes from elsewhere stays one."""
 
@@ -53,6 +58,7 @@ async def test_other_cancellation_wins() -> None:
     assert task.cancelled()
 
 
+@in_virtual_time
 async def test_silence_bounds_every_wait() -> None:
     """A wait that is too long ends with `TimeoutError`, after shorter ones that did not."""
     silence = Silence(0.05)
@@ -66,6 +72,7 @@ async def test_silence_bounds_every_wait() -> None:
     assert task.cancelling() == 0
 
 
+@in_virtual_time
 async def test_silence_spares_the_consumer() -> None:
     """Time spent outside does not count, and the next wait has the whole limit."""
     silence = Silence(0.03)
@@ -75,6 +82,7 @@ async def test_silence_spares_the_consumer() -> None:
     silence.close()
 
 
+@in_virtual_time
 async def test_silence_lets_other_cancellation_pass() -> None:
     """A cancellation that comes from elsewhere stays one."""
 

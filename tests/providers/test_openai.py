@@ -30,7 +30,7 @@ WHOLE = replies.turn(
 @pytest.fixture(params=KINDS)
 async def model(request: pytest.FixtureRequest, openai_api: OpenAiApi, open_kind: Open) -> AsyncIterator[Provider]:
     """A provider of each kind on the mock."""
-    options = {"api_key": "sk-test", "base_url": openai_api.base, "stall_timeout": "500ms", "model": "gpt-6-sol"}
+    options = {"api_key": "sk-test", "base_url": openai_api.base, "model": "gpt-6-sol"}
     async with open_kind(request.param, **options) as provider:
         yield provider
 
@@ -123,17 +123,26 @@ async def test_many_streams(openai_api: OpenAiApi, model: Provider) -> None:
         (replies.failing(code="invalid_prompt"), "provider_invalid_request", 400, False),
         (WHOLE.short(5), "provider_cut_off", None, True),
         (WHOLE.cut(5), "provider_connection", None, True),
-        (WHOLE.stalled(5), "provider_stalled", None, True),
     ],
 )
 async def test_failures(
     openai_api: OpenAiApi, model: Provider, reply: replies.Reply, code: str, status: int | None, retryable: bool
 ) -> None:
-    """Refusals, errors inside a stream, and streams that break or go silent: each has its code."""
+    """Refusals, errors inside a stream, and streams that break: each has its code."""
     openai_api.queue(reply)
     error = await failure(model)
     assert (error.code, error.status, error.retryable) == (code, status, retryable)
     assert len(openai_api.requests) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_silence(openai_api: OpenAiApi, open_kind: Open, kind: str) -> None:
+    """A stream that goes silent is given up, and worth a retry."""
+    openai_api.queue(WHOLE.stalled(5))
+    options = {"api_key": "k", "base_url": openai_api.base, "model": "m", "stall_timeout": "150ms"}
+    async with open_kind(kind, **options) as provider:
+        error = await failure(provider)
+    assert (error.code, error.retryable, len(openai_api.requests)) == ("provider_stalled", True, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,9 +190,9 @@ async def test_no_answer(openai_api: OpenAiApi, open_kind: Open, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_nobody_there(unused_tcp_port: int, open_kind: Open, kind: str) -> None:
+async def test_nobody_there(closed_port: int, open_kind: Open, kind: str) -> None:
     """A server that is not there is a connection error, worth a retry."""
-    base = f"http://127.0.0.1:{unused_tcp_port}/v1"
+    base = f"http://127.0.0.1:{closed_port}/v1"
     async with open_kind(kind, api_key="k", base_url=base, model="m") as provider:
         error = await failure(provider)
     assert (error.code, error.retryable) == ("provider_connection", True)
@@ -217,10 +226,13 @@ async def test_not_the_api(open_kind: Open, kind: str, status: int, headers: dic
     assert "<" not in error.message
 
 
-async def test_silence_is_measured_between_bytes(openai_api: OpenAiApi, model: Provider) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_silence_is_measured_between_bytes(openai_api: OpenAiApi, open_kind: Open, kind: str) -> None:
     """A slow stream that keeps sending may last longer than the stall timeout."""
-    openai_api.queue(replies.turn(replies.text(*"abcdef")).slow(0.03))
-    assert (await finish(model)).message.text == "abcdef"
+    openai_api.queue(replies.turn(replies.text(*"abcdef")).slow(0.2))
+    options = {"api_key": "k", "base_url": openai_api.base, "model": "m", "stall_timeout": "1500ms"}
+    async with open_kind(kind, **options) as provider:
+        assert (await finish(provider)).message.text == "abcdef"
 
 
 @pytest.mark.parametrize("kind", KINDS)

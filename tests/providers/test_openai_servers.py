@@ -41,10 +41,12 @@ async def test_neither(openai_api: OpenAiApi, chat: Provider) -> None:
 
 
 @pytest.mark.parametrize("ending", ["cut", "stalled"])
-async def test_broken_tail(openai_api: OpenAiApi, chat: Provider, ending: str) -> None:
+async def test_broken_tail(openai_api: OpenAiApi, open_kind: Open, ending: str) -> None:
     """Once the server has said why it stopped, a lost or silent connection takes nothing away."""
     openai_api.queue(getattr(HELLO, ending)(4))
-    done = await finish(chat)
+    options = {"api_key": "k", "base_url": openai_api.base, "model": "any", "stall_timeout": "1500ms"}
+    async with open_kind("openai_chat", **options) as provider:
+        done = await finish(provider)
     assert (done.message.text, done.stop, done.usage.input) == ("ab", "end", 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -10,6 +11,9 @@ from typing import Any
 
 import httpx2
 
+from headgate.core.events import RunState
+from headgate.engine.host import Host
+from headgate.stores.records import RunFilter
 from headgate.testing.harness import KEY, Live
 from tests import workshop
 from tests.waiting import until
@@ -122,8 +126,16 @@ async def frames(answer: httpx2.Response) -> AsyncIterator[Frame]:
 
 
 async def settled(live: Live) -> None:
-    """Waits until nothing is going on: every run has ended or waits."""
-    await until(lambda: not live.gateway.edge.host.runs)
+    """Waits until nothing is going on: every run has ended or waits, and none whose question was answered is still to
+    be gone on with."""
+    host = live.gateway.edge.host
+    async with asyncio.timeout(60):
+        while host.runs or await _queued(host) or await _queued(host, "running"):  # noqa: ASYNC110 -- it has no event
+            await asyncio.sleep(0.005)
+
+
+async def _queued(host: Host, state: RunState = "queued") -> bool:
+    return bool(await host.ledger.runs(RunFilter(state=state, limit=1)))
 
 
 async def taken(live: Live, events: AsyncIterator[Frame], count: int) -> list[Frame]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import jwt
 import pytest
 from litestar.handlers import HTTPRouteHandler
@@ -9,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from headgate.server.app import ROUTES
 from headgate.testing.harness import KEY, Conversation, agent_md, gateway_toml, live, spoken
 from tests.conftest import DEFAULT, Tree
+from tests.waiting import until
 
 WEAK = '[auth.keys.weak]\nkey = "a-key-without-rights"\nscopes = []\n'
 OTHER = '[auth.keys.guest]\nkey = "the-key-of-a-guest"\nagents = ["other"]\n'
@@ -113,7 +116,8 @@ async def test_a_renamed_key_owns_nothing(tree: Tree) -> None:
 async def test_an_expired_token(tree: Tree) -> None:
     """A token is good for the session's time only."""
     async with live(tree(toml='[auth]\nsession_ttl = "1ms"\n'), watch=False) as gateway:
-        session = await gateway.session()
+        session, expired = await gateway.session(), time.time() + 0.001
+        await until(lambda: time.time() > expired)
         answer = await gateway.http.post("/api/chat", json=HI, headers=session.headers)
     assert answer.json() == {"detail": "Session expired"}
 

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from headgate.engine.overlays import Overlays
+from headgate.state import encryption_keys
+from headgate.stores import open_ledger
+from headgate.stores.cipher import Cipher
 from headgate.testing.harness import live
+from tests import workshop
 from tests.conftest import Tree
-from tests.server.mcp_servers import PATH, QUICK, boss_of, program
+from tests.mcp.servers import table
+from tests.server.mcp_servers import ECHO, PATH, QUICK, alive, boss_of, pid_of, program
+from tests.server.native import at_gate, settled
+from tests.waiting import until
 
 MANY = 6
 BAD = [
@@ -46,3 +54,41 @@ async def test_what_cannot_be_sent(tree: Tree, body: dict[str, object]) -> None:
         whole = {name: value for name, value in {**program(), **body}.items() if value is not None}
         assert await boss.code("POST", PATH, whole) == (422, "invalid_document")
         assert await boss.ask("GET", PATH) == []
+
+
+async def test_deleted_by_another_process(tree: Tree) -> None:
+    """The program ends soon after, though a run still has the server and a connection of before, and its next call is
+    refused."""
+    script = "- {call: wait, args: {name: door}}\n" + ECHO
+    root = tree(script)
+    async with live(root, watch=False) as gateway, open_ledger("sqlite:///.headgate/state.db", root) as ledger:
+        boss = boss_of(gateway)
+        await boss.ask("POST", PATH, program())
+        first, run = await pid_of(boss), await boss.begin()
+        await at_gate("door")
+        await boss.ask("PUT", f"{PATH}/fs", {"env": {"A": "b"}})
+        second = await pid_of(boss)
+        assert (alive(first), alive(second)) == (True, True)
+        overlays = Overlays(ledger, Cipher(encryption_keys(root / ".headgate")))
+        (held,) = (await overlays.read()).documents
+        await overlays.delete(held, by="elsewhere", at=5.0, generation=2)
+        await until(lambda: not alive(first) and not alive(second))
+        workshop.gate("door").set()
+        await settled(gateway)
+        results = [each.data["result"]["status"] for each in await boss.told(run) if each.event == "tool.completed"]
+        assert results == ["ok", "denied"]
+
+
+async def test_a_server_that_an_edit_of_the_tree_removes(tree: Tree) -> None:
+    """What is taken away is gone at once, whoever takes it away."""
+    async with live(tree("- {call: wait, args: {name: door}}\n" + ECHO, toml=table("fs")), watch=False) as gateway:
+        boss = boss_of(gateway)
+        pid, run = await pid_of(boss), await boss.begin()
+        await at_gate("door")
+        gateway.edit("gateway.toml", (gateway.root / "gateway.toml").read_text().replace(table("fs"), ""))
+        assert (await gateway.reload())["status"] == "applied"
+        assert not alive(pid)
+        workshop.gate("door").set()
+        await settled(gateway)
+        results = [each.data["result"]["status"] for each in await boss.told(run) if each.event == "tool.completed"]
+        assert results == ["ok", "denied"]

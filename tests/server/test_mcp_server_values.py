@@ -79,7 +79,7 @@ async def test_the_whole_is_checked(tree: Tree) -> None:
         assert (flipped["transport"], flipped["command"], flipped["connected"]) == ("streamable_http", None, False)
 
 
-async def test_trying(tree: Tree, unused_tcp_port: int) -> None:
+async def test_trying(tree: Tree, closed_port: int) -> None:
     """A trial says what is wrong in one of four words, whether the server is enabled or not."""
     async with http_server(token="right") as server, guarded() as token, live(tree(toml=QUICK + LOOPBACK)) as gateway:
         boss = boss_of(gateway)
@@ -96,13 +96,13 @@ async def test_trying(tree: Tree, unused_tcp_port: int) -> None:
         right = {"credentials": {"bearer_token": "right"}}
         assert await tried(remote(server.url, **right)) == (True, None)
         assert await tried(program()) == (True, None)
-        closed = f"http://127.0.0.1:{unused_tcp_port}/mcp"
+        closed = f"http://127.0.0.1:{closed_port}/mcp"
         assert await tried(remote(closed)) == (False, "connection_error")
         assert await tried(remote(server.url + "/none", **right)) == (False, "connection_error")
         assert await tried(remote(server.url)) == (False, "auth_error")
         assert await tried(remote(server.url, credentials={"bearer_token": "secret"})) == (False, "auth_error")
         assert await tried(remote("http://127.0.0.2:9/mcp")) == (False, "config_error")
-        assert await tried({**program(), "command": "there-is-no-such-program"}) == (False, "config_error")
+        assert await tried({**program(), "command": "there-is-no-such-program"}) == (False, "connection_error")
         assert await tried({**program(), "args": ["-c", "pass"]}) == (False, "connection_error")
         assert await tried(program("fs", "--silent")) == (False, "timeout")
         oauth = {"auth_type": "oauth2_client_credentials", "token_url": token.token_url, "client_id": "me"}

@@ -37,7 +37,7 @@ async def test_decisions(tree: Tree) -> None:
     """The counts have all of them, the events of the run those that are not only counted."""
     async with live(tree(SCRIPT, toml=TABLES), watch=False) as gateway:
         made = await gateway.http.post(
-            "/v1/agents/helper/invoke", headers=gateway.headers, json={"message": "Add."}, timeout=10
+            "/v1/agents/helper/invoke", headers=gateway.headers, json={"message": "Add."}, timeout=60
         )
         assert made.status_code == 200, made.text
         found = (await gateway.http.get("/v1/policies", headers=gateway.headers)).json()

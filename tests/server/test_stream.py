@@ -253,8 +253,8 @@ async def test_cancel_after(tree: Tree) -> None:
 
 async def test_the_run_s_time_limit(tree: Tree) -> None:
     """A run that takes too long is cut off; its running call is told to have ended, then the error."""
-    async with live(tree("- {call: wait, args: {name: never3}}\n", timeout="50ms"), watch=False) as gateway:
+    async with live(tree("- {call: wait, args: {name: never3}}\n", timeout="2s"), watch=False) as gateway:
         found: list[dict[str, Any]] = [json.loads(frame) for frame in await frames(gateway)]
     assert [each["type"] for each in found] == ["tool_call_start", "tool_call_complete", "error"]
     assert found[1]["error"]["code"] == "cancelled"
-    assert found[2]["error"] == "run_timeout: the run did not end within 0.05 s"
+    assert found[2]["error"] == "run_timeout: the run did not end within 2 s"

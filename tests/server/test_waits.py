@@ -188,7 +188,7 @@ async def test_an_answer_after_a_restart(tree: Tree) -> None:
         following = asyncio.create_task(caller.told(run))
         await until(lambda: gateway.gateway.edge.host.streams.count("tester"))
         await caller.ask("POST", f"/v1/approvals/{wait['id']}", APPROVE)
-        told = await asyncio.wait_for(following, 20)
+        told = await asyncio.wait_for(following, 60)
     assert [each.event for each in told].count("approval.requested") == 1
     assert [each.data["reason"] for each in told if each.event == "run.resumed"] == ["answered"]
     assert told[-1].event == "run.completed"

@@ -67,7 +67,11 @@ class Machine(RuleBasedStateMachine):
 
     def do(self, work):
         """Carries the work out."""
-        return self.runner.run(work)
+
+        async def done():
+            return await work
+
+        return self.runner.run(done())
 
     def refuse(self, work, code):
         """The work is refused."""

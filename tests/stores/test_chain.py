@@ -114,6 +114,15 @@ async def test_a_trimmed_beginning(tmp_path):
     assert (await found(tmp_path))[0] == 5
 
 
+async def test_a_beginning_that_nobody_trimmed(tmp_path):
+    """Who takes records from the beginning and moves the anchor to fit is found: a trimming tells where it ended."""
+    await made(tmp_path)
+    forge = "UPDATE audit_anchor SET n = 4, hash = (SELECT hash FROM audit WHERE n = 4)"
+    tamper(tmp_path, forge, "DELETE FROM audit WHERE n <= 4")
+    broken, why = await found(tmp_path)
+    assert (broken, "no record tells that those up to 4 were trimmed" in why) == (5, True), why
+
+
 async def test_a_beginning_that_is_trimmed_meanwhile(tmp_path):
     """A walk that meets a sweep goes on behind the new anchor."""
 

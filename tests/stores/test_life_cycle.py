@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
@@ -138,8 +136,6 @@ TestLifeCycle = LifeCycle.TestCase
 TestLifeCycle.settings = settings(
     max_examples=100,
     stateful_step_count=40,
-    deadline=None,
     database=None,
-    derandomize="CI" in os.environ,
     suppress_health_check=list(HealthCheck),
 )

@@ -113,7 +113,7 @@ def test_the_process_environment_does_not_leak() -> None:
         "from tests.tools.programs import command, python\n"
         "async def main():\n"
         f"    async with command(python({ENVIRON!r})) as show:\n"
-        "        print((await show.call({}, Listener().context())).payload)\n"
+        "        print((await show.call({}, Listener().context(60))).payload)\n"
         "asyncio.run(main())\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent.parent.parent), *sys.path])
@@ -230,7 +230,7 @@ async def test_an_exit_status_is_an_error() -> None:
     """The error has the status and the end of what the program said on standard error, without secrets."""
     code = "import sys; print('out'); sys.stderr.write('x' * 5000 + ' no hunter22 here\\n'); sys.exit(3)"
     async with command(python(code)) as fail:
-        result = await fail.call({}, Listener().context())
+        result = await fail.call({}, Listener().context(60))
     assert (result.status, result.error and result.error.code) == ("error", "exit_status")
     assert result.error is not None
     assert result.error.message.startswith("sample ended with exit status 3: xxx")

@@ -81,7 +81,7 @@ async def test_both_outputs_stream_while_the_program_runs(tmp_path: Path) -> Non
     code = "print('out', flush=True); sys.stderr.write('err\\n'); sys.stderr.flush()"
     code = f"import os, sys, time; {code}\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)"
     async with command(python(code, str(go))) as both:
-        result = await both.call({}, replace(listener.context(), output=hear))
+        result = await both.call({}, replace(listener.context(60), output=hear))
     assert sorted(listener.output) == [("stderr", "err\n"), ("stdout", "out\n")]
     assert (result.payload, result.meta["stderr"]) == ("out\n", "err\n")
 

@@ -38,7 +38,7 @@ async def _cancel_twice() -> None:
     """A second cancellation while the program is being ended does not let it escape."""
     before = children()
     async with presence(1) as seen, command(python(DEAF, PORT)) as deaf:
-        call = asyncio.create_task(deaf.call({"port": seen.port}, Listener().context()))
+        call = asyncio.create_task(deaf.call({"port": seen.port}, Listener().context(60)))
         await seen.started.wait()
         call.cancel()
         await asyncio.sleep(0)
@@ -61,7 +61,7 @@ async def _close() -> None:
     """Closing the tool ends the programs that still run."""
     async with presence(1) as seen:
         async with command(python(f"{STAY}s.send(b'x'); time.sleep(60)", PORT)) as stay:
-            call = asyncio.create_task(check_failure(stay, {"port": seen.port}))
+            call = asyncio.create_task(check_failure(stay, {"port": seen.port}, timeout=60))
             await seen.started.wait()
         assert str(await call) == "exit_status: sample ended with signal SIGTERM"
         await seen.gone()
@@ -110,7 +110,7 @@ async def test_a_call_that_is_cancelled_before_the_program_starts() -> None:
     """Cancelling at once neither starts a program that stays nor complains."""
     others = children()
     async with presence(1) as seen, command(python(DEAF, PORT)) as deaf:
-        call = asyncio.create_task(deaf.call({"port": seen.port}, Listener().context()))
+        call = asyncio.create_task(deaf.call({"port": seen.port}, Listener().context(60)))
         await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -127,7 +127,7 @@ async def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
         before = descriptors()
         for _ in range(10):
             with pytest.raises(ToolError, match="could not be started: Exec format error"):
-                await broken.call({}, Listener().context())
+                await broken.call({}, Listener().context(60))
         assert descriptors() == before
 
 
@@ -142,7 +142,7 @@ def test_orphans_are_waited_for_where_the_gateway_is_process_one() -> None:
         "async def main():\n"
         '    leave = \'import subprocess, sys; subprocess.Popen([sys.executable, "-c", "input()"], stdin=0)\'\n'
         "    async with command(python(leave)) as tool:\n"
-        "        await tool.call({}, Listener().context())\n"
+        "        await tool.call({}, Listener().context(60))\n"
         "    print(children())\n"
         "asyncio.run(main())\n"
     )

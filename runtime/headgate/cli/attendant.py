@@ -23,9 +23,12 @@ _SETTLED = (404, 409, 410)
 """Statuses of a question that somebody else has settled, whose time is over, or whose run has ended."""
 _HELP = "Answer approvals: all or none of them; without it a person at the terminal is asked, or the run ends."
 
+_ELICIT = "Questions of MCP servers that nobody is here to answer: decline them, or wait for somebody elsewhere."
+
 
 def attended(command: C) -> C:
-    """Adds the option with the standing answer to a command."""
+    """Adds the options with the standing answers to a command."""
+    command = click.option("--elicit", type=click.Choice(["decline", "wait"]), default="decline", help=_ELICIT)(command)
     return click.option("--approve", type=click.Choice(["all", "none"]), help=_HELP)(command)
 
 
@@ -34,12 +37,14 @@ class Attendant:
     approval without asking."""
 
     def __init__(
-        self, line: Line, screen: Screen | None, *, approve: str | None, keyboard: Keyboard | None = None
-    ) -> None:
+        self, line: Line, screen: Screen | None, *, approve: str | None, keyboard: Keyboard | None = None,
+        elicit: str = "decline",
+    ) -> None:  # fmt: skip
         self._line = line
         self._screen = screen
         self._standing = approve
         self._keyboard = keyboard
+        self._elicit = elicit
 
     def take(self, event: Event) -> None:
         """Sees to the event if it is a question that has a use for an answer."""
@@ -48,6 +53,8 @@ class Attendant:
         if isinstance(event, InputRequested) and event.kind == "client_tool":
             with self._settling(event):
                 self._line.decline(event)
+        elif isinstance(event, InputRequested) and event.kind == "input" and self._keyboard is None:
+            self._nobody(event)
         elif isinstance(event, ApprovalRequested) and self._standing is not None:
             allowed = self._standing == "all"
             self._reply(event, Reply("approve") if allowed else Reply("deny", reason="nothing is approved in this run"))
@@ -56,6 +63,14 @@ class Attendant:
                 self._line.cancel(Ending(_unanswered(event)))
             else:
                 self._ask(event, self._keyboard)
+
+    def _nobody(self, event: InputRequested) -> None:
+        """Nobody is at the terminal: the server is told no, unless somebody else may come and answer it."""
+        if self._elicit == "wait":
+            self._say(f"{event.name} waits for an answer: headgate approvals show {event.id}")
+            return
+        click.echo(f"headgate: {_declined(event)}", err=True)
+        self._reply(event, Reply("decline"))
 
     def _reply(self, question: Question, reply: Reply) -> None:
         with self._settling(question):
@@ -89,6 +104,13 @@ class Attendant:
             reply = Dialog(self._line, keyboard, question, self._say).reply(terms)
             if reply is not None:
                 self._line.reply(question, reply)
+
+
+def _declined(event: InputRequested) -> str:
+    return (
+        f"MCP server {event.server} asks a person something for {event.name}, and nobody is here: it is declined; "
+        "talk to the agent with headgate chat on a terminal, or say --elicit wait"
+    )
 
 
 def _unanswered(question: Question) -> str:

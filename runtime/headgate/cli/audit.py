@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import click
 import msgspec
 
+from headgate.cli.form import FORMAT, as_json, formatted
 from headgate.cli.render.otlp import otlp_line
 from headgate.cli.store import find_store, stored
 from headgate.server.audit import read_link, verified
@@ -29,7 +29,7 @@ def audit() -> None:
 @audit.command("verify")
 @stored
 @click.option("--head", metavar="N:HASH", help="A head that the log had earlier; it must still be in the log.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 @click.pass_context
 def verify_command(context: click.Context, tree: Path | None, store: str | None, head: str | None, form: str) -> None:
     """Walk the audit log of TREE: exit 1 at the first record that is not as it was written.
@@ -38,7 +38,7 @@ def verify_command(context: click.Context, tree: Path | None, store: str | None,
     """
     found = asyncio.run(_verdict(tree, store, head))
     if form == "json":
-        click.echo(json.dumps(msgspec.to_builtins(verified(found)), indent=2))
+        click.echo(as_json(msgspec.to_builtins(verified(found))))
     else:
         click.echo(_sentence(found))
     context.exit(0 if found.broken is None else 1)
@@ -63,7 +63,7 @@ def _sentence(found: Verdict) -> str:
 @stored
 @click.option("--from", "since", metavar="TIME", help="Only records from this time on.")
 @click.option("--to", "until", metavar="TIME", help="Only records until before this time.")
-@click.option("--format", "form", type=click.Choice(["jsonl", "otlp"]), default="jsonl", help="What is printed.")
+@formatted("jsonl", "otlp")
 def export(tree: Path | None, store: str | None, since: str | None, until: str | None, form: str) -> None:
     """Print the audit log of TREE, oldest first, a JSON object on each line; a gateway may be serving it.
 

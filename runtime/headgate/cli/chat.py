@@ -39,7 +39,7 @@ Text of several lines can be pasted."""
 @click.option("--show-thinking", is_flag=True, help="Show what the model thinks, dimmed.")
 @attended
 @click.pass_context
-def chat(context: click.Context, /, *, show_thinking: bool, approve: str | None, **options: Any) -> None:
+def chat(context: click.Context, /, *, show_thinking: bool, approve: str | None, elicit: str, **options: Any) -> None:
     """Talk with AGENT: every line is a turn; /help lists the commands."""
     target = Target(**options)
     lenient()
@@ -47,8 +47,9 @@ def chat(context: click.Context, /, *, show_thinking: bool, approve: str | None,
     screen: Screen = Terminal() if person else Plain()
     with connect(target) as line:
         attendant = Attendant(
-            line, screen, approve=approve, keyboard=Keyboard(sys.stdin, sys.stdout) if person else None
-        )
+            line, screen, approve=approve, elicit=elicit,
+            keyboard=Keyboard(sys.stdin, sys.stdout) if person else None,
+        )  # fmt: skip
         talk = Talk(line, Scribe(screen, thinking=show_thinking), attendant)
         if person:
             _greet(screen, line, target)

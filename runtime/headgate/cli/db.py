@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from headgate.cli.form import FORMAT, print_as
 from headgate.cli.store import Store, find_store, stored
 from headgate.stores.sql.copying import copy, new_file
 from headgate.stores.sql.facts import Facts, read_facts
 from headgate.stores.sql.schema import HEAD
 
-_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 _UNITS = ("bytes", "KiB", "MiB", "GiB")
 
 
@@ -26,7 +24,7 @@ def db() -> None:
 
 @db.command()
 @stored
-@_FORMAT
+@FORMAT
 def info(tree: Path | None, store: str | None, form: str) -> None:
     """Say what the ledger of TREE holds; a gateway may be serving it."""
     found = asyncio.run(find_store(tree, store))
@@ -37,13 +35,13 @@ def info(tree: Path | None, store: str | None, form: str) -> None:
         "ledger": str(found.path), "schema": f"{facts.schema}, {newest}", "size": _size(facts.size),
         "sessions": str(facts.sessions), "runs": runs, "waits": f"{facts.waits} pending",
     }  # fmt: skip
-    _print(form, _told(found, facts), "\n".join(f"{name:<9} {value}" for name, value in rows.items()))
+    print_as(form, _told(found, facts), "\n".join(f"{name:<9} {value}" for name, value in rows.items()))
 
 
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @stored
-@_FORMAT
+@FORMAT
 def backup(file: Path, tree: Path | None, store: str | None, form: str) -> None:
     """Copy the ledger of TREE to FILE, which must not exist; a gateway may be serving it.
 
@@ -55,12 +53,12 @@ def backup(file: Path, tree: Path | None, store: str | None, form: str) -> None:
         copy(found.path, file)
         facts = read_facts(file)
     told = {"file": str(file), "schema": facts.schema, "size": facts.size}
-    _print(form, told, f"wrote {file}: {_size(facts.size)}, schema {facts.schema}")
+    print_as(form, told, f"wrote {file}: {_size(facts.size)}, schema {facts.schema}")
 
 
 @db.command()
 @stored
-@_FORMAT
+@FORMAT
 def upgrade(tree: Path | None, store: str | None, form: str) -> None:
     """Bring the ledger of TREE to the schema of this build; no gateway may be serving it.
 
@@ -68,7 +66,7 @@ def upgrade(tree: Path | None, store: str | None, form: str) -> None:
     """
     before, after = asyncio.run(_upgraded(tree, store))
     text = f"schema {before} is the newest already" if before == after else f"schema {before} became {after}"
-    _print(form, {"from": before, "to": after}, text)
+    print_as(form, {"from": before, "to": after}, text)
 
 
 async def _upgraded(tree: Path | None, url: str | None) -> tuple[str, str]:
@@ -92,7 +90,3 @@ def _size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} {_UNITS[-1]}"
-
-
-def _print(form: str, told: Mapping[str, Any], text: str) -> None:
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if form == "json" else text)

@@ -18,7 +18,7 @@ from headgate.cli.store import read_tree, store_of
 from headgate.compile.compiler import Compiled
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, Invalid, NotFound
-from headgate.engine.answers import DECISIONS, Polls, cast, may_answer, require_approver
+from headgate.engine.answers import DECISIONS, Polls, cast, entered, give, may_answer, require_approver
 from headgate.engine.edits import require_fit
 from headgate.engine.witness import revoked
 from headgate.server.wait_views import grant_view, wait_view
@@ -106,12 +106,18 @@ class ServerDesk:
 
     async def answer(self, wait_id: str, reply: Reply) -> View:
         """The server decides who may."""
+        if reply.decision in DECISIONS["input"]:
+            given = {"content": reply.content} if reply.content is not None else {}
+            return await self._post(f"/v1/waits/{quote(wait_id, safe='')}/answer", {"action": reply.decision, **given})
         said: dict[str, Any] = {"decision": reply.decision, "reason": reply.reason}
         path = f"/v1/waits/{quote(wait_id, safe='')}/answer"
         if reply.decision in DECISIONS["approval"]:
             said, path = said | {"remember": reply.remember}, f"/v1/approvals/{quote(wait_id, safe='')}"
         if reply.edited_args is not None:
             said["edited_args"] = reply.edited_args
+        return await self._post(path, said)
+
+    async def _post(self, path: str, said: View) -> View:
         settled: View = await self._http.json("POST", path, self._key, json=said)
         return settled
 
@@ -177,6 +183,9 @@ class TreeDesk:
             by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason,
             edited_args=reply.edited_args,
         )  # fmt: skip
+        if wait.kind == "input":
+            said = entered(wait, vote, reply.content, team=principal.team)
+            return _view(await give(said, wait, self._ledger))
         polls = Polls(self._ledger, self._ledger)
         return _view(await cast(wait, vote, polls, team=principal.team, remember=reply.remember))
 

@@ -5,12 +5,26 @@ from __future__ import annotations
 import termios
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 from headgate.cli.client.line import Line
-from headgate.cli.client.port import Question, Reply, Terms
-from headgate.core.events import ApprovalRequested, ApprovalResolved, Event, RunEnd, ToolCompleted, ToolOutput
+from headgate.cli.client.port import Question as Asked
+from headgate.cli.client.port import Reply, Terms
+from headgate.cli.render import forms
+from headgate.core.errors import Invalid
+from headgate.core.events import (
+    ApprovalRequested,
+    ApprovalResolved,
+    Event,
+    InputRequested,
+    InputResolved,
+    RunEnd,
+    ToolCompleted,
+    ToolOutput,
+)
+from headgate.core.inputs import Question
 from headgate.engine.run import Ending
+from headgate.mcp.forms import fitting
 from headgate.stores.waits import Decision
 
 _OUTCOMES: Mapping[str, Decision] = {"r": "retry", "d": "done", "f": "failed"}
@@ -36,7 +50,7 @@ class Keyboard:
 class Dialog:
     """Asks about one question; `say` shows a line."""
 
-    def __init__(self, line: Line, keyboard: Keyboard, question: Question, say: Callable[[str], None]) -> None:
+    def __init__(self, line: Line, keyboard: Keyboard, question: Asked, say: Callable[[str], None]) -> None:
         self._line = line
         self._keyboard = keyboard
         self._question = question
@@ -46,7 +60,9 @@ class Dialog:
         """What the person says; None when the question is settled without it, or the run is being ended."""
         # What was typed before the question was there does not answer it.
         self._keyboard.forget()
-        return self._allowed(terms) if isinstance(self._question, ApprovalRequested) else self._outcome(terms)
+        if isinstance(self._question, ApprovalRequested):
+            return self._allowed(terms)
+        return self._entered(self._question) if self._question.kind == "input" else self._outcome(terms)
 
     def _allowed(self, terms: Terms) -> Reply | None:
         always = " / [a]lways in this conversation" if terms.remember else ""
@@ -67,6 +83,33 @@ class Dialog:
                 return Reply("retry")
             case choice:
                 return self._explained(_OUTCOMES[choice], terms)
+
+    def _entered(self, asked: InputRequested) -> Reply | None:
+        accept = "[a]nswer" if asked.url is None else "[a]ccept, once you have visited it"
+        match self._choice(f"{accept} / [d]ecline / [c]ancel: ", ("accept", "answer", "decline", "cancel")):
+            case None:
+                return None
+            case "a":
+                return self._filled(asked)
+            case choice:
+                return Reply("decline" if choice == "d" else "cancel")
+
+    def _filled(self, asked: InputRequested) -> Reply | None:
+        """The form with its values, asked for again until they fit."""
+        question = Question(asked.server or "", asked.name, asked.message, asked.schema, asked.url)
+        while True:
+            content: dict[str, Any] = {}
+            for name, field in forms.fields(question):
+                typed = self._typed(forms.prompt(name, field, question))
+                if typed is None:
+                    return None
+                value = forms.value(typed.rstrip("\n"), field)
+                if value is not None:
+                    content[name] = value
+            try:
+                return Reply("accept", content=fitting(question, content))
+            except Invalid as error:
+                self._say(error.message)
 
     def _explained(self, decision: Decision, terms: Terms) -> Reply | None:
         reason = self._typed("why? (the model reads it; Enter for no reason): ") if terms.reason else ""
@@ -98,7 +141,7 @@ class Dialog:
         match event:
             case None | RunEnd():
                 return True
-            case ApprovalResolved(id=settled):
+            case ApprovalResolved(id=settled) | InputResolved(id=settled):
                 return settled == self._question.id
             case ToolCompleted(call_id=call_id) | ToolOutput(call_id=call_id):
                 return call_id == self._question.call_id

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from headgate.cli.form import FORMAT, print_as
 from headgate.compile.compiler import Compiler
 from headgate.compile.explain import Explained, explain
 from headgate.core.errors import NotFound
@@ -30,7 +31,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.command("explain")
 @click.argument("path")
 @click.option("--tree", type=_FOLDER, default=".", help="The tree; by default this folder.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 @click.option("--no-environment", is_flag=True, help="Do not look at environment variables and secret files.")
 def explain_command(path: str, tree: Path, form: str, *, no_environment: bool) -> None:
     """Explain PATH: a key, such as agents.assistant.tools or server.port, or a code, such as HG1003."""
@@ -42,7 +43,7 @@ def explain_command(path: str, tree: Path, form: str, *, no_environment: bool) -
         told, text = asdict(found), _key(found)
         if not compiled.ok:
             click.echo("the tree has errors; see headgate validate", err=True)
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if form == "json" else text)
+    print_as(form, told, text)
 
 
 def _key(found: Explained) -> str:

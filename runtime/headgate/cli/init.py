@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from headgate.cli.form import FORMAT
 from headgate.compile.schema import render, schemas
 from headgate.core.errors import ConfigError
 from headgate.kinds import DEFAULT_KINDS
@@ -16,7 +17,7 @@ from headgate.templates import SUMMARIES, tree
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--template", type=click.Choice(list(SUMMARIES)), default="minimal", help="What to begin with.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 @click.pass_context
 def init(context: click.Context, folder: Path, template: str, form: str) -> None:
     """Write a tree to DIR, with schemas and editor settings. Nothing that is there is overwritten.

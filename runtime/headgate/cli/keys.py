@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from headgate.cli.client.site import Site, sited
+from headgate.cli.form import FORMAT, as_json
 from headgate.cli.office import View
 from headgate.cli.render.words import visible
-from headgate.cli.work import FORMAT, at_office
+from headgate.cli.work import at_office
 from headgate.core.apikeys import digest_of, new_key
 
 _NAME = click.argument("name")
@@ -28,7 +28,7 @@ def list_keys(form: str, **options: Any) -> None:
     """List all keys: those of the tree and those that were made while it ran."""
     found = at_office(Site(**options), lambda office: office.keys())
     if form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(as_json(found))
     else:
         click.echo(visible("\n".join(map(_line, found))) or "there are no keys")
 
@@ -80,7 +80,7 @@ def new() -> None:
 
 def _made(view: View, form: str) -> None:
     if form == "json":
-        click.echo(json.dumps(view, indent=2, ensure_ascii=False))
+        click.echo(as_json(view))
         return
     click.echo(view["key"])
     click.echo(f"the secret of key {view['name']}; it is not shown again", err=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from headgate.cli.client.site import Site, sited
+from headgate.cli.form import FORMAT, as_json
 from headgate.cli.office import View
 from headgate.cli.render.words import visible
-from headgate.cli.work import FORMAT, at_office
+from headgate.cli.work import at_office
 from headgate.compile.switches import TARGETS
 
 
@@ -31,7 +31,7 @@ def on(kind: str, target: str | None, form: str, *, reason: str, name: str | Non
     said = {"kind": kind, "reason": reason} | ({"target": target} if target else {}) | ({"name": name} if name else {})
     view = at_office(Site(**options), lambda office: office.kill(said))
     if form == "json":
-        click.echo(json.dumps(view, indent=2, ensure_ascii=False))
+        click.echo(as_json(view))
         return
     ended = f"; {view['ended']} runs in progress end" if "ended" in view else ""
     click.echo(visible(f"{_what(view)} is stopped by {view['name']}{ended}"))
@@ -53,7 +53,7 @@ def list_kills(form: str, **options: Any) -> None:
     """List what is stopped."""
     found = at_office(Site(**options), lambda office: office.kills())
     if form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(as_json(found))
     else:
         click.echo(visible("\n".join(map(_line, found))) or "nothing is stopped")
 

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
-import msgspec
 
 from headgate.cli.client.site import Site, sited
 from headgate.cli.counter import Counter, View, open_counter
+from headgate.cli.form import FORMAT, print_as
 from headgate.cli.render.words import visible
-from headgate.cli.work import FORMAT
 
 _EVERY = 1.0
 """Seconds between two looks at whether somebody has come back."""
@@ -58,7 +57,7 @@ def authorize_command(server: str, **options: Any) -> None:
 def status_command(server: str, form: str, **options: Any) -> None:
     """Say what you have granted at SERVER; exit code 1 when that is nothing."""
     found = _at(Site(**options), lambda counter: counter.look(server))
-    click.echo(msgspec.json.format(msgspec.json.encode(found)).decode() if form == "json" else _told(found))
+    print_as(form, found, _told(found))
     click.get_current_context().exit(0 if found["state"] == "granted" else 1)
 
 

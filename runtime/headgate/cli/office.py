@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -15,15 +14,16 @@ from headgate.boot import Place
 from headgate.cli.client.http import Http, open_http
 from headgate.cli.client.site import Site
 from headgate.cli.store import read_tree, store_of
+from headgate.compile.aside import spares_all
 from headgate.compile.compiler import Compiled
 from headgate.compile.keyring import compile_tree
 from headgate.compile.overlay import Overlay, OverlayDocument
 from headgate.compile.switches import KillSwitch
 from headgate.connect import cipher_of
 from headgate.core.context import Principal
-from headgate.core.errors import ConfigError, Conflict, Invalid, NotFound
+from headgate.core.errors import ConfigError, Invalid, NotFound
 from headgate.engine import keys, kills
-from headgate.engine.amend import Change, refusal, replaced
+from headgate.engine.amend import Change, Replacement, refusal
 from headgate.engine.auditor import Auditor
 from headgate.engine.overlays import Overlays
 from headgate.kinds import DEFAULT_KINDS
@@ -191,23 +191,16 @@ class TreeOffice:
 
     async def _amend(self, change: Change, told: str) -> None:
         """Compiles before it writes, as a running gateway does."""
-        now, before = time.time(), self._overlay
-        document = replaced(change, before, now)
-        wanted = replace(before.changed(change.kind, change.name, document), generation=before.generation + 1)
-        compiled = await _compiled(self._compiled, wanted)
-        if document is not None and document in compiled.draft.hidden:
-            raise Conflict(f"the tree declares {change.kind} {change.name!r} itself: edit it there")
+        made = Replacement.of(change, self._overlay, time.time())
+        document, compiled = made.document, await _compiled(self._compiled, made.wanted, but=change.name)
+        made.vet(compiled)
         if document is not None and not compiled.ok:
-            raise refusal(compiled.shown)
+            raise refusal(compiled.shown, {document.path})
         missed = [each for each in compiled.shown if document and each.path == document.path and each.code == "HG1206"]
         if missed:
             raise Invalid(f"{missed[0].message}; {missed[0].hint}")
-        if document is not None:
-            await self._overlays.put(document, compiled.draft.sealed, before.generation)
-        else:
-            gone = OverlayDocument(change.kind, change.name, {})
-            await self._overlays.delete(gone, by=change.by, at=now, generation=before.generation)
-        self._overlay, self._compiled = wanted, compiled
+        await made.keep(self._overlays, compiled)
+        self._overlay, self._compiled = made.wanted, compiled
         await Auditor(self._ledger).tell(told, OPERATOR, details={"name": change.name, "offline": True})
 
     def _held(self, kind: str, name: str) -> OverlayDocument:
@@ -238,7 +231,12 @@ class TreeOffice:
         return view
 
 
-async def _compiled(compiled: Compiled, overlay: Overlay) -> Compiled:
+async def _compiled(compiled: Compiled, overlay: Overlay, but: str | None = None) -> Compiled:
+    """The tree with the overlay; a document that does not fit is set aside, as at a start, `but` for this one."""
+
+    def spare(document: OverlayDocument) -> bool:
+        return spares_all(document) and document.name != but
+
     settings = Settings()
     place = Place(compiled.draft.tree.root, host=settings.host, port=settings.port)
-    return await compile_tree(place.tree, DEFAULT_KINDS, place.environment(), overlay=overlay)
+    return await compile_tree(place.tree, DEFAULT_KINDS, place.environment(), overlay=overlay, spare=spare)

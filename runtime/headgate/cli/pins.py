@@ -12,6 +12,7 @@ import msgspec
 
 from headgate.cli.client.http import Http, open_http
 from headgate.cli.client.site import KEY_VARIABLE, Site
+from headgate.cli.form import FORMAT
 from headgate.cli.render.words import visible
 
 _PATH = "/v1/admin/pins"
@@ -29,7 +30,7 @@ def pins() -> None:
 @pins.command("list")
 @_URL
 @_KEY
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 def list_command(form: str, **options: Any) -> None:
     """List the servers with pins; exit code 1 when one has tools that are not as approved."""
     found = _ask(options, lambda http, key: http.json("GET", _PATH, key))["items"]

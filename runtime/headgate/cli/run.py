@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from headgate.cli.attendant import Attendant, attended
 from headgate.cli.client.line import connect
 from headgate.cli.client.target import Target, targeted
+from headgate.cli.form import FORMAT
 from headgate.cli.render import words
 from headgate.cli.render.answer import Answer
 from headgate.cli.render.screen import Progress, lenient, write
@@ -43,7 +44,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, value: str |
 @targeted
 @click.argument("task")
 @click.option("--timeout", callback=_duration, help="End the run after this long, such as 30s.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 @attended
 @click.pass_context
 def run(context: click.Context, /, *, task: str, **options: Any) -> None:
@@ -52,7 +53,7 @@ def run(context: click.Context, /, *, task: str, **options: Any) -> None:
     Exits with 0, or 1 after an error, 2 for the budget, 3 for the turns, 124 for the time, 130 when interrupted.
     """
     form = options.pop("form")
-    how = _How(_task(task), options.pop("timeout"), options.pop("approve"), told=form == "json")
+    how = _How(_task(task), options.pop("timeout"), options.pop("approve"), options.pop("elicit"), told=form == "json")
     target = Target(**options)
     lenient()
     answer, interrupted = _answered(target, how)
@@ -77,6 +78,7 @@ class _How:
     task: str
     timeout: float | None
     approve: str | None
+    elicit: str
     told: bool
 
 
@@ -86,7 +88,7 @@ def _answered(target: Target, how: _How) -> tuple[Answer, bool]:
     scribe = Scribe(Progress()) if sys.stderr.isatty() else None
     try:
         with connect(target) as line:
-            attendant = Attendant(line, scribe.screen if scribe else None, approve=how.approve)
+            attendant = Attendant(line, scribe.screen if scribe else None, approve=how.approve, elicit=how.elicit)
             with contextlib.closing(line.ask(how.task, how.timeout)) as events:
                 for event in events:
                     answer.add(event)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from headgate.cli.form import FORMAT
 from headgate.compile.schema import render, schemas, write
 from headgate.kinds import DEFAULT_KINDS
 
@@ -22,7 +23,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--check", type=_FOLDER, is_flag=False, flag_value="schemas", help="Exit 1 when a folder's schemas are stale."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@FORMAT
 @click.pass_context
 def schema(context: click.Context, name: str | None, folder: Path | None, check: Path | None, form: str) -> None:
     """Print the schema NAME, write all of them, or check that written ones are fresh."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from headgate.cli.form import as_json, formatted
 from headgate.cli.render import report
 from headgate.compile.keyring import compile_tree
 from headgate.core.errors import ConfigError
@@ -25,7 +25,7 @@ _SORTS = ("agent", "tool")
 @click.command()
 @click.argument("tree", type=click.Path(file_okay=False, path_type=Path), default=".")
 @click.option("--only", metavar="PATH", help="Only these: agent or tool, then /NAME, then /TEST.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text", help="What is printed.")
+@formatted("text", "json", "junit")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report to a file, too.")
 @click.option("--no-environment", is_flag=True, help="Do not look at environment variables and secret files.")
 @click.pass_context
@@ -42,7 +42,7 @@ def test(context: click.Context, /, tree: Path, no_environment: bool, **options:
     output.scrub = suite.scrub
     verdicts = _run(_chosen(suite, options["only"]), told=options["form"] == "text")
     if options["form"] == "json":
-        click.echo(json.dumps(report.as_json(compiled.revision, verdicts), indent=2, ensure_ascii=False))
+        click.echo(as_json(report.as_json(compiled.revision, verdicts)))
     elif options["form"] == "junit":
         click.echo(report.as_junit(verdicts))
     if options["junit"] is not None:
@@ -61,7 +61,7 @@ def _write(path: Path, text: str) -> None:
 def _refuse(form: str, revision: str, found: tuple[Diagnostic, ...]) -> None:
     """Prints why nothing is run."""
     if form == "json":
-        click.echo(json.dumps(render_json(revision, found), indent=2, ensure_ascii=False))
+        click.echo(as_json(render_json(revision, found)))
     else:
         click.echo(render_text(found), err=form == "junit")
     click.echo("no test was run: the tree has errors", err=True)

@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from headgate.cli.form import formatted
 from headgate.cli.render.words import visible
 from headgate.cli.store import find_store, stored
 from headgate.server.times import moment
@@ -27,7 +28,7 @@ from headgate.stores.usage import Group, UsageFilter
 @click.option("--key", help="Only the turns of this key.")
 @click.option("--from", "since", metavar="TIME", help="From when on; thirty days ago when it is not given.")
 @click.option("--to", "until", metavar="TIME", help="Until before when; now when it is not given.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="What is printed.")
+@formatted("text", "json", "csv")
 def usage_command(
     tree: Path | None, store: str | None, by: Group, key: str | None, form: str, *, since: str | None, until: str | None
 ) -> None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
 
 import click
 
 from headgate import __version__
+from headgate.cli.form import as_json, formatted
 from headgate.compile.keyring import compile_tree
 from headgate.kinds import DEFAULT_KINDS
 from headgate.manifest.diagnostics import Diagnostic, render_json, render_text
 from headgate.manifest.reports import render_github, render_sarif
 
-_FORMATS = click.Choice(["text", "json", "sarif", "github"])
-
 
 @click.command()
 @click.argument("tree", type=click.Path(file_okay=False, path_type=Path), default=".")
-@click.option("--format", "form", type=_FORMATS, default="text", help="How findings are written.")
+@formatted("text", "json", "sarif", "github", help="How findings are written.")
 @click.option("--deny-warnings", is_flag=True, help="Exit 1 for warnings, too.")
 @click.option(
     "--no-environment", is_flag=True, help="Do not look at environment variables, secret files and back-ends."
@@ -31,10 +29,10 @@ def validate(context: click.Context, tree: Path, form: str, *, deny_warnings: bo
     compiled = asyncio.run(compile_tree(tree, DEFAULT_KINDS, dict(os.environ), skip_environment=no_environment))
     found, base = compiled.shown, _base(tree)
     if form == "json":
-        click.echo(json.dumps(render_json(compiled.revision, found), indent=2, ensure_ascii=False))
+        click.echo(as_json(render_json(compiled.revision, found)))
     elif form == "sarif":
         log = render_sarif(compiled.revision, found, version=__version__, base=base)
-        click.echo(json.dumps(log, indent=2, ensure_ascii=False))
+        click.echo(as_json(log))
     else:
         if found:
             click.echo(render_github(found, base) if form == "github" else render_text(found))

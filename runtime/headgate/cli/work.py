@@ -7,15 +7,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-import click
-
 from headgate.cli.client.site import Site
 from headgate.cli.desk import Desk, open_desk
 from headgate.cli.office import Office, open_office
 
 T = TypeVar("T")
 P = TypeVar("P")
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 
 
 def at_desk(site: Site, work: Callable[[Desk], Awaitable[T]]) -> T:

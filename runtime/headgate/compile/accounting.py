@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from headgate.core.kind import Spec
-from headgate.core.scalars import WINDOW, seconds
+from headgate.core.scalars import WINDOW, Patience, seconds
 
 CALENDAR = ("calendar_day", "calendar_month")
 
@@ -40,6 +40,11 @@ class Budget(Spec):
     """Cost in USD of all model turns in the window; every model needs a price."""
     tokens: Annotated[int, Field(ge=1)] | None = None
     """Tokens of all model turns in the window: input, output and what is written to or read from a cache."""
+    turns: Annotated[int, Field(ge=1)] | None = None
+    """Model turns in the window; tries that were broken off do not count."""
+    time: Patience | None = None
+    """How long all runs together may go on in the window, models and tools included; time in which a run waits for
+    somebody is none."""
     window: Window = 86400.0
     """Over which time is counted: a duration that goes along with the clock, or `calendar_day` or `calendar_month`, in
     UTC."""

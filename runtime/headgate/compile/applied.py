@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from headgate.core.ports import (
     ToolDefinition,
     ToolNext,
 )
-from headgate.expressions.condition import Condition, ConditionError
+from headgate.expressions.condition import Condition
 from headgate.interceptors.texts import warned
 
 _TURN = ToolDefinition("", "", {}, Annotations(read_only=True, destructive=False, idempotent=True, open_world=False))
@@ -65,7 +65,9 @@ class Applied:
                 before = None  # it was only watched then, and found what it refuses now
             own = replace(ctx, case=case, resumed=before is not None, memo=dict(before.memo) if before else {})
             holds = self._holds(case) if before is None else before.applied
-            way = applied_calls.Way(self.name, wanted, inner, violations, before.found if before else "")
+            way = applied_calls.Way(
+                self.name, wanted, inner, violations, found=before.found if before else "", layer=self.team is not None
+            )
             try:
                 return await self._through(way, own) if holds else await way.unchanged(own)
             except Deferred as waiting:
@@ -75,7 +77,7 @@ class Applied:
         return call
 
     async def _through(self, way: applied_calls.Way, ctx: ToolContext) -> ToolResult:
-        within = _within(ctx)
+        within = ctx.run_context
         say = partial(self._say, within)
         if self.mode == "enforce":
             return await applied_calls.enforced(self.interceptor, ctx, way, say)
@@ -86,7 +88,7 @@ class Applied:
         """The turn behind this interceptor."""
         around = applied_turns.enforced if self.mode == "enforce" else applied_turns.watched
 
-        def turn(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        def turn(ctx: RunContext, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
             if not self._holds(Case(_TURN, {}, ctx)):
                 return inner(ctx, request)
             return around(self.interceptor, ctx, request, inner, partial(self._say, ctx))
@@ -95,27 +97,16 @@ class Applied:
 
     def _holds(self, case: Case) -> bool:
         """Whether the interceptor applies; a condition that has no answer counts as one that is true."""
-        if self.team is not None and self.team != case.team:
-            return False
-        if self.when is None:
-            return True
-        try:
-            return self.when.holds(case.activation)
-        except ConditionError:
-            return True
+        return case.meets(self.team, self.when, failed=True)
 
     def _say(self, within: RunContext, action: Action, found: GatewayError) -> None:
         within.decide(self.name, action, found.code, found.message, mode=self.mode)
 
 
-def _within(ctx: ToolContext) -> RunContext:
-    return ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
-
-
 def _case(definition: ToolDefinition, call: ToolCall, ctx: ToolContext) -> Case:
     """The call as conditions see it: converted once for all, until an interceptor changes the arguments."""
     args, known = call.args or {}, ctx.case
-    return known if isinstance(known, Case) and known.about(args) else Case(definition, args, _within(ctx))
+    return known if isinstance(known, Case) and known.about(args) else Case(definition, args, ctx.run_context)
 
 
 def model_chain(applied: Sequence[Applied], model: ModelCall) -> ModelCall:

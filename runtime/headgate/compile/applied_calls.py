@@ -23,14 +23,18 @@ WOULD_CHANGE = PolicyRefused("it would have changed the call or its result", cod
 
 
 class Way:
-    """One call through the interceptor `name`, as that makes it: arguments that it has changed must still fit the tool.
+    """One call through the interceptor `name`, as that makes it: arguments that it has changed must still fit the tool,
+    and pass the policies; for one of a `layer` that may only tighten, people must have approved what it makes of them.
 
     `found` is what a watched one would have refused the call for, also on the first of two ways.
     """
 
-    def __init__(self, name: str, call: ToolCall, inner: ToolNext, violations: Violations, found: str = "") -> None:
+    def __init__(
+        self, name: str, call: ToolCall, inner: ToolNext, violations: Violations, *, found: str = "",
+        layer: bool = False,
+    ) -> None:  # fmt: skip
         self.call, self.found = call, found
-        self._name, self._inner, self._violations = name, inner, violations
+        self._name, self._inner, self._violations, self._layer = name, inner, violations, layer
         self._results: list[ToolResult] = []
         self._sent = call
         self._other = False
@@ -41,14 +45,22 @@ class Way:
             wanted = self.call if before.args is None else msgspec.structs.replace(self.call, args=before.args)
         if wanted is not self.call and wanted != self.call:
             self._other = True
-            wrong = ["they are missing"] if wanted.args is None else self._violations(wanted.args)
-            if wrong and before is None:
-                said = f"an interceptor changed the arguments, and they no longer fit the tool: {'; '.join(wrong)}"
-                raise PolicyRefused(said, code="invalid_arguments")
+            if before is None:
+                await self._require(wanted, ctx)
         self._sent = wanted
         result = await self._inner(wanted, ctx)
         self._results.append(result)
         return result
+
+    async def _require(self, wanted: ToolCall, ctx: ToolContext) -> None:
+        """Raises `PolicyRefused` unless the call may be made with these arguments."""
+        wrong = ["they are missing"] if wanted.args is None else self._violations(wanted.args)
+        if wrong:
+            said = f"an interceptor changed the arguments, and they no longer fit the tool: {'; '.join(wrong)}"
+            raise PolicyRefused(said, code="invalid_arguments")
+        refused = await ctx.permit(wanted, shown=self._layer)
+        if refused:
+            raise PolicyRefused(refused, code="policy_denied")
 
     async def unchanged(self, ctx: ToolContext) -> ToolResult:
         """The call as it is."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, cast
 
 import msgspec
 
@@ -32,18 +31,18 @@ class _Inner:
 
     def __init__(self, ctx: RunContext, request: ModelRequest, inner: ModelCall) -> None:
         self._ctx, self._request, self._inner = ctx, request, inner
-        self._open: list[Any] = []
+        self._open: list[AsyncGenerator[ModelEvent]] = []
         self._other = False
         self.done: list[TurnDone] = []
 
-    def __call__(self, wanted: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def __call__(self, wanted: ModelRequest) -> AsyncGenerator[ModelEvent]:
         self._other = self._other or wanted is not self._request
         events = self._events(wanted)
         self._open.append(events)
         return events
 
-    async def _events(self, wanted: ModelRequest) -> AsyncIterator[ModelEvent]:
-        async with aclosing(cast("Any", self._inner(self._ctx, wanted))) as events:
+    async def _events(self, wanted: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        async with aclosing(self._inner(self._ctx, wanted)) as events:
             async for event in events:
                 if isinstance(event, TurnDone):
                     self.done.append(event)
@@ -61,19 +60,21 @@ class _Inner:
 
 async def enforced(
     interceptor: Interceptor, ctx: RunContext, request: ModelRequest, inner: ModelCall, say: Say
-) -> AsyncIterator[ModelEvent]:
+) -> AsyncGenerator[ModelEvent]:
     """The turn behind the interceptor. What was told before a refusal is void, and the refusal told in its place."""
     turns, attempt, told = _Inner(ctx, request, inner), 0, False
     try:
-        async with aclosing(cast("Any", interceptor.around_model(ctx, request, turns))) as events:
+        async with aclosing(interceptor.around_model(ctx, request, turns)) as events:
             async for event in events:
                 if isinstance(event, TurnDone):
                     if turns.differs(event):
                         say("change", CHANGED)
                     yield event
                     return
-                told = not isinstance(event, Restarted)
-                attempt = attempt if told else event.attempt
+                if isinstance(event, Restarted):
+                    told, attempt = False, event.attempt
+                else:
+                    told = True
                 yield event
     except PolicyRefused as refused:
         await turns.close()
@@ -88,10 +89,10 @@ async def enforced(
 
 async def watched(
     interceptor: Interceptor, ctx: RunContext, request: ModelRequest, inner: ModelCall, say: Say
-) -> AsyncIterator[ModelEvent]:
+) -> AsyncGenerator[ModelEvent]:
     """The turn as it is; when it is whole the interceptor is shown it, as if it stood around it."""
     heard: list[ModelEvent] = []
-    async with aclosing(cast("Any", inner(ctx, request))) as events:
+    async with aclosing(inner(ctx, request)) as events:
         async for event in events:
             if isinstance(event, Restarted):
                 heard.clear()
@@ -105,13 +106,13 @@ async def watched(
 async def _review(
     interceptor: Interceptor, ctx: RunContext, request: ModelRequest, heard: Sequence[ModelEvent], say: Say
 ) -> None:
-    async def again(_ctx: RunContext, _wanted: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def again(_ctx: RunContext, _wanted: ModelRequest) -> AsyncGenerator[ModelEvent]:
         for event in heard:
             yield event
 
     turns = _Inner(ctx, request, again)
     try:
-        async with aclosing(cast("Any", interceptor.around_model(ctx, request, turns))) as events:
+        async with aclosing(interceptor.around_model(ctx, request, turns)) as events:
             async for event in events:
                 if isinstance(event, TurnDone) and turns.differs(event):
                     say("change", WOULD_CHANGE)

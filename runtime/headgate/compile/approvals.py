@@ -52,7 +52,8 @@ class Approvals:
         return [each for each in found if each]
 
     def ruling(self, case: Case, /) -> Ruling:
-        """What becomes of a call: the strictest of the layers, the outer one where they agree."""
+        """What becomes of a call: the strictest of the layers counts, the outer one where they agree; of those that
+        ask, the one that demands most."""
         deciding, watched = list[Policy](), list[Policy]()
         for layer in self._layers:
             for policy in layer.covering(case.tool.name):
@@ -62,23 +63,33 @@ class Approvals:
                     deciding.append(policy)
                     break
                 watched.append(policy)
-        return _ruled(strictest(deciding), watched, case)
+        return _ruled(deciding, watched, case)
 
     def unknown_outcome(self, case: Case, /) -> tuple[UnknownOutcome, Policy | None]:
         """What to do about a call of which nobody knows whether it was made, and the policy whose approvers may answer.
 
-        The first policy that states it decides; a condition without an answer counts for asking. Where none does, a
-        person is asked about destructive tools: one who might have approved the call, if it needed that.
+        The first policy of a layer that states it decides there, and across the layers asking is stricter; a condition
+        without an answer counts for asking. Where none states it, a person is asked about destructive tools: one who
+        might have approved the call, if it needed that.
         """
-        for layer in self._layers:
-            for policy in layer.covering(case.tool.name):
-                how = policy.on_unknown_outcome if policy.mode == "enforce" else None
-                if how is not None and policy.holds(case, failed=how == "ask"):
-                    return how, policy
+        stated = [
+            found for layer in self._layers if (found := _stated(layer.covering(case.tool.name), case)) is not None
+        ]
+        if stated:
+            return next((each for each in stated if each[0] == "ask"), stated[0])
         if not case.tool.annotations.destructive:
             return "tell_model", None
         ruling = self.ruling(case)
         return "ask", ruling.policy if ruling.decide == "ask" else None
+
+
+def _stated(policies: Iterable[Policy], case: Case) -> tuple[UnknownOutcome, Policy] | None:
+    """What the first policy says that states what becomes of a call whose outcome is not known."""
+    for policy in policies:
+        how = policy.on_unknown_outcome if policy.mode == "enforce" else None
+        if how is not None and policy.holds(case, failed=how == "ask"):
+            return how, policy
+    return None
 
 
 def _reached(policies: Iterable[Policy]) -> Iterator[Policy]:
@@ -88,10 +99,15 @@ def _reached(policies: Iterable[Policy]) -> Iterator[Policy]:
             return
 
 
-def _ruled(policy: Policy | None, watched: list[Policy], case: Case) -> Ruling:
+def _ruled(deciding: list[Policy], watched: list[Policy], case: Case) -> Ruling:
+    policy, asking = strictest(deciding), tuple[Policy, ...]()
     decide = policy.decide if policy is not None else "allow"
+    if decide == "ask":
+        held = (each for each in deciding if each.decide == "ask")
+        asking = tuple(sorted(held, key=lambda each: each.demand, reverse=True))
+        policy = asking[0]
     stricter = tuple(each for each in watched if STRICTNESS[each.decide] > STRICTNESS[decide])
-    return Ruling(decide, policy, policy.qualified(case) if policy is not None else None, stricter)
+    return Ruling(decide, policy, policy.qualified(case) if policy is not None else None, stricter, asking)
 
 
 def strictest(policies: Iterable[Policy]) -> Policy | None:

@@ -18,7 +18,7 @@ from headgate.compile.fingerprint import digest_of
 from headgate.compile.fold import bind_all, fold_agents
 from headgate.compile.plan import Snapshot
 from headgate.compile.principals import principals_of
-from headgate.compile.resources import Identity, Resource
+from headgate.compile.resources import HTTP, Identity, Resource
 from headgate.core.errors import ConfigError, GatewayError
 from headgate.core.kind import Env, Finding
 from headgate.core.messages import ErrorInfo
@@ -29,7 +29,6 @@ from headgate.manifest.redaction import Redactor
 from headgate.net.client import make_client, open_client
 from headgate.net.egress import Egress
 
-HTTP: Identity = ("net", "http")
 SERVERS = "mcp"
 """The family of MCP servers."""
 
@@ -259,6 +258,7 @@ class Builder:
             outside=frozenset(self._draft.outside),
             overlay=self._draft.overlay,
             hidden=self._draft.hidden,
+            aside=self._draft.aside,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from headgate.compile.aside import Spare, misfits, spares_none, unreadable
 from headgate.compile.checks import CHECKS, LATER
 from headgate.compile.draft import Draft
 from headgate.compile.lookup import Answers
@@ -82,16 +83,26 @@ class Compiler:
         kept: bool = False,
         answers: Answers | None = None,
         overlay: Overlay = NO_OVERLAY,
+        spare: Spare = spares_none,
     ) -> Compiled:
         """Compiles the tree with the overlay on it; never raises on what stands in them. A tree that was kept is
         complete and compiled as it is, whatever the files are now. Of secrets it knows the `answers` alone; `Keyring`
-        asks for them."""
+        asks for them. Documents with errors that `spare` lets be missed are set aside, if that helps."""
         tree = tree or self.scan()
-        draft = self._reading.draft(tree, answers, overlay)
+        aside = unreadable(overlay)
+        draft = self._reading.draft(tree, answers, overlay, aside)
         # Also when fewer are wanted: the same files are always the same revision.
         if draft.wanted != self._wanted and not kept:
             before, self._wanted = self._wanted, draft.wanted
-            draft = self._reading.draft(self._completed(tree, before), answers, overlay)
+            draft = self._reading.draft(self._completed(tree, before), answers, overlay, aside)
+        first = self._checked(draft)
+        more = misfits(overlay, first.diagnostics, spare)
+        if not more:
+            return first
+        again = self._checked(self._reading.draft(draft.tree, answers, overlay, {**aside, **more}))
+        return again if _errors(again) <= _errors(first) else first
+
+    def _checked(self, draft: Draft) -> Compiled:
         found = [*draft.diagnostics, *(finding for check in CHECKS for finding in check(draft))]
         if not any(each.severity == "error" for each in found):
             found += [finding for check in LATER for finding in check(draft)]
@@ -108,6 +119,10 @@ class Compiler:
         more = (each for each in fresh.diagnostics if each.path in named)
         diagnostics = tuple(sorted({*tree.diagnostics, *more}))
         return Tree(tree.root, whole, revision_of(whole), diagnostics, fresh.directories)
+
+
+def _errors(compiled: Compiled) -> set[Diagnostic]:
+    return {each for each in compiled.diagnostics if each.severity == "error"}
 
 
 def _place(finding: Diagnostic) -> tuple[str, int, int, str]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from headgate.compile.draft import AgentSource, Draft, Item, Site
+from headgate.compile.offer import servers_of
 from headgate.core.glob import covers
 from headgate.core.kind import Key
 from headgate.interceptors.common import InterceptorSpec
+from headgate.mcp.naming import SEPARATOR, is_about, lead
 
 SCALED = ("max_turns", "timeout", "budget_usd", "budget_tokens")
 """Limits of an agent that profiles lower."""
@@ -70,6 +72,8 @@ def _whose(team: str | None) -> str:
 
 def _tools(draft: Draft, agent: AgentSource) -> Iterator[Contribution]:
     yield from _written("agent", agent.site, ("tools",), "offers")
+    yield from _written("agent", agent.site, ("mcp_servers",), "has MCP servers")
+    yield from _served(draft, agent)
     for table, noun in (("channels", "channel"), ("profiles", "profile")):
         for name in _names(agent.site, table):
             yield from _written(f"{noun} {name}", agent.site, (table, name, "tools_deny"), "denies")
@@ -77,6 +81,24 @@ def _tools(draft: Draft, agent: AgentSource) -> Iterator[Contribution]:
     for name in _names(site, "auth", "keys") if site else ():
         for field in ("agents", "tools"):
             yield from _written(f"key {name}", site, ("auth", "keys", name, field), f"may use {field}")
+
+
+def _served(draft: Draft, agent: AgentSource) -> Iterator[Contribution]:
+    """The MCP servers whose tools the agent is offered, with what narrows them."""
+    specs = [each.spec for each in draft.agents.values() if each.spec is not None]
+    for name in servers_of(agent.spec, specs, draft.served) if agent.spec is not None else ():
+        spec, site = draft.served[name], draft.servers[name].site
+        own = [each for each in agent.spec.tools if is_about(name, spec, each)] if agent.spec is not None else []
+        said = [f"offers {', '.join(own) or lead(name, spec) + '*'}"]
+        said += [f"allow {', '.join(spec.allow)}"] if spec.allow != ("*",) else []
+        said += [f"deny {', '.join(spec.deny)}"] if spec.deny else []
+        said += [] if any(name in each.mcp_servers for each in specs) else ["for all agents, since none names it"]
+        yield Contribution(f"MCP server {name}", site.place(site.key), "; ".join(said))
+    mcp, outer = draft.gateway.mcp if draft.gateway is not None else None, draft.gateway_site
+    for index, name in enumerate(mcp.from_api if mcp is not None else ()):
+        if outer is not None and name in draft.awaited and agent.spec is not None and name in agent.spec.mcp_servers:
+            says = f"offers {name}{SEPARATOR}*; it is made through the API, and not known here"
+            yield Contribution(f"MCP server {name}", outer.value_place(("mcp", "from_api", index)), says)
 
 
 def _limit(draft: Draft, agent: AgentSource, field: str) -> Iterator[Contribution]:

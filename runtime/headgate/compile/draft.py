@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from headgate.compile.aside import SERVERS, Aside
 from headgate.compile.decode import covers
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.specs import Agent, Gateway
@@ -146,8 +147,8 @@ class Draft:
     that can be parsed. `backends` are the secret back-ends, `wanted_secrets` what the tree refers to in them. `sound`
     are objects in which an earlier draft found nothing, by name, fingerprint and packages. `servers` are the MCP
     servers, wherever they are declared; one whose declaration could not be read has no spec. `overlay` are the
-    documents that the API made, `hidden` those of them that the tree declares too, and `sealed` the keys of their
-    secrets.
+    documents that the API made, `hidden` those of them that the tree declares too, `aside` those that do not fit, and
+    `sealed` the keys of their secrets.
     """
 
     tree: Tree
@@ -173,6 +174,7 @@ class Draft:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     overlay: Overlay = NO_OVERLAY
     hidden: tuple[OverlayDocument, ...] = ()
+    aside: tuple[Aside, ...] = ()
     sealed: frozenset[Key] = frozenset()
 
     @property
@@ -203,6 +205,14 @@ class Draft:
         """The MCP servers that are in use and can be read."""
         known = {name: each.spec for name, each in self.servers.items()}
         return {name: spec for name, spec in known.items() if isinstance(spec, ServerSpec) and spec.enabled}
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """MCP servers that are not there and may be named: the API is to make them, or their documents are set
+        aside."""
+        named = self.gateway.mcp.from_api if self.gateway is not None else ()
+        kept = [each.document.name for each in self.aside if each.document.kind == SERVERS]
+        return frozenset((*named, *kept)) - self.servers.keys()
 
     def declared(self, table: str) -> frozenset[str]:
         """Every name in a table of `gateway.toml`, rightly there or not."""

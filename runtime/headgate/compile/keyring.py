@@ -11,12 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from headgate.compile.aside import Spare, spares_none
 from headgate.compile.compiler import Compiled, Compiler
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Item
 from headgate.compile.lookup import TABLE, Answers, Refusal
 from headgate.compile.overlay import NO_OVERLAY, Overlay
-from headgate.compile.resources import Identity, Resource
+from headgate.compile.resources import HTTP, Identity, Resource
 from headgate.core.errors import GatewayError
 from headgate.core.kind import Env, Kinds, Scope
 from headgate.core.ports import SecretBackend, SecretValue
@@ -26,7 +27,6 @@ from headgate.net.client import open_client
 from headgate.net.egress import Egress
 from headgate.secrets.reference import SecretRef, fetch
 
-HTTP: Identity = ("net", "http")
 _ROUNDS = 3
 """Passes after the first: what a tree names may depend on a secret, but hardly twice."""
 
@@ -53,13 +53,19 @@ class Keyring:
         await self.forget()
 
     async def compile(
-        self, tree: Tree | None = None, *, kept: bool = False, overlay: Overlay = NO_OVERLAY, ask: bool = True
+        self,
+        tree: Tree | None = None,
+        *,
+        kept: bool = False,
+        overlay: Overlay = NO_OVERLAY,
+        ask: bool = True,
+        spare: Spare = spares_none,
     ) -> Compiled:
         """Like `Compiler.compile`, with the secrets as they are now; one that cannot be had is a finding.
 
         Unless it is to `ask`, those that are known already do: a back-end that is down is then in nobody's way.
         """
-        compiled = await self._pass(tree, kept=kept, overlay=overlay)
+        compiled = await self._pass(tree, kept=kept, overlay=overlay, spare=spare)
         if not ask and all(isinstance(self._answers.get(each), str) for each in compiled.draft.wanted_secrets):
             return compiled
         for _ in range(_ROUNDS):
@@ -67,7 +73,7 @@ class Keyring:
             if answers == self._answers:
                 break
             self._answers = answers
-            compiled = await self._pass(compiled.draft.tree, kept=kept, overlay=overlay)
+            compiled = await self._pass(compiled.draft.tree, kept=kept, overlay=overlay, spare=spare)
         return compiled
 
     async def changed(self) -> bool:
@@ -81,9 +87,8 @@ class Keyring:
             _, resource = self._open.popitem()
             await resource.close()
 
-    async def _pass(self, tree: Tree | None, *, kept: bool, overlay: Overlay) -> Compiled:
-        compile_ = self._compiler.compile
-        return await asyncio.to_thread(compile_, tree, kept=kept, answers=self._answers, overlay=overlay)
+    async def _pass(self, tree: Tree | None, **given: Any) -> Compiled:
+        return await asyncio.to_thread(self._compiler.compile, tree, answers=self._answers, **given)
 
     async def _ask(self, draft: Draft) -> Answers:
         if draft.wanted_secrets:
@@ -142,13 +147,14 @@ async def compile_tree(
     *,
     skip_environment: bool = False,
     overlay: Overlay = NO_OVERLAY,
+    spare: Spare = spares_none,
 ) -> Compiled:
     """Compiles the tree at `root` once, with its secrets unless the environment is left out."""
     compiler = Compiler(root, kinds, environ, skip_environment=skip_environment)
     if skip_environment:
-        return await asyncio.to_thread(compiler.compile, overlay=overlay)
+        return await asyncio.to_thread(compiler.compile, overlay=overlay, spare=spare)
     async with Keyring(compiler, environ) as keyring:
-        return await keyring.compile(overlay=overlay)
+        return await keyring.compile(overlay=overlay, spare=spare)
 
 
 def _is_sound(item: Item) -> bool:

@@ -62,6 +62,7 @@ def check_tools(
     served = {name: spec for name, spec in draft.served.items() if among is None or name in among}
     # One that could not be read has been reported: its tools are not blamed a second time.
     served |= {name: ServerSpec() for name, item in draft.servers.items() if item.spec is None}
+    served |= {name: ServerSpec() for name in draft.awaited}
     names = draft.tool_names
     for index, pattern in enumerate(patterns):
         if pattern in names or (is_glob(pattern) and matching([pattern], names)):

@@ -7,7 +7,7 @@ make a document must not be able to send the gateway's own environment somewhere
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -17,9 +17,6 @@ from headgate.manifest.references import Resolved
 from headgate.manifest.rendered import rendered
 from headgate.manifest.source import Document
 
-TABLES: tuple[str, ...] = ("auth.keys", "kill_switches", "mcp.pins", "mcp.servers")
-"""The tables of `gateway.toml` that documents may belong to; each is the `kind` of its documents."""
-
 _PRIVATE: Mapping[Key, tuple[str, ...]] = {("mcp", "servers"): ("env", "headers", "auth")}
 """Members, by table, whose texts are taken for secrets whatever they are."""
 _PUBLIC = ("type", "header", "token_url", "scopes", "auth_method")
@@ -28,9 +25,10 @@ _PUBLIC = ("type", "header", "token_url", "scopes", "auth_method")
 
 @dataclass(frozen=True, slots=True)
 class OverlayDocument:
-    """One document: an entry of the table `kind`. `by` is the principal that changed it last, at `at`.
+    """One document: an entry of the table of `gateway.toml` whose dotted name is its `kind`.
 
-    `revision` counts its own changes, from 1.
+    `by` is the principal that changed it last, at `at`. `revision` counts its own changes, from 1. `fault` says why it
+    cannot be used, if so.
     """
 
     kind: str
@@ -41,6 +39,7 @@ class OverlayDocument:
     at: float = 0.0
     created_by: str = ""
     created_at: float = 0.0
+    fault: str = ""
 
     @property
     def path(self) -> str:
@@ -73,6 +72,10 @@ class Overlay:
         others = [each for each in self.documents if (each.kind, each.name) != (kind, name)]
         documents = [*others, *([document] if document is not None else [])]
         return Overlay(self.generation, tuple(sorted(documents, key=lambda each: (each.kind, each.name))))
+
+    def without(self, paths: Collection[str]) -> Overlay:
+        """The same generation without the documents of these paths."""
+        return Overlay(self.generation, tuple(each for each in self.documents if each.path not in paths))
 
 
 NO_OVERLAY = Overlay()
@@ -125,6 +128,14 @@ def private(document: Document) -> Iterator[tuple[Key, str]]:
             for path, text in _texts(held, (*key, member)):
                 if not any(each in _PUBLIC for each in path[len(key) :]):
                     yield path, text
+
+
+def texts_of(document: OverlayDocument) -> Iterator[str]:
+    """The texts of a document that are never shown, whether it is laid or not."""
+    for member in _PRIVATE.get(document.key[:-1], ()):
+        for path, text in _texts(document.body.get(member), ()):
+            if not any(each in _PUBLIC for each in path):
+                yield text
 
 
 def _texts(value: Any, key: Key) -> Iterator[tuple[Key, str]]:

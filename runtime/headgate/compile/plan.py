@@ -11,14 +11,15 @@ from typing import Any
 import httpx2
 
 from headgate.compile.approvals import NO_POLICIES, Approvals
+from headgate.compile.aside import Aside
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.prompt import Prompt
-from headgate.compile.resources import Resource
+from headgate.compile.resources import HTTP, Resource
 from headgate.compile.specs import Agent, Gateway, Profile
 from headgate.compile.switches import Switches
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
-from headgate.core.glob import matching
+from headgate.core.glob import ALL, matching
 from headgate.core.messages import ToolResult
 from headgate.core.ports import ModelCall, Tool, ToolDefinition, ToolNext, ToolServer
 from headgate.manifest.diagnostics import Diagnostic
@@ -91,6 +92,8 @@ class AgentPlan:
 
         The profile of the caller's key applies in any case; one that the request names comes on top of it.
         """
+        if principal.tools == ALL and not (channel or profile or principal.profile):
+            return self
         named = [name for name in dict.fromkeys((principal.profile, profile)) if name is not None]
         profiles = [self.spec.profiles[name] for name in named if name in self.spec.profiles]
         own = self.spec.channels.get(channel or "")
@@ -162,6 +165,7 @@ class Snapshot:
     listings: Mapping[str, int] = field(default_factory=dict)
     overlay: Overlay = NO_OVERLAY
     hidden: tuple[OverlayDocument, ...] = ()
+    aside: tuple[Aside, ...] = ()
     leases: int = 0
     retired: bool = False
     _closed: bool = False
@@ -180,7 +184,7 @@ class Snapshot:
     @property
     def http(self) -> httpx2.AsyncClient:
         """The shared client behind the egress guard."""
-        client: httpx2.AsyncClient = next(each.value for each in self.resources if each.identity == ("net", "http"))
+        client: httpx2.AsyncClient = next(each.value for each in self.resources if each.identity == HTTP)
         return client
 
     def server_of(self, tool: str) -> str:

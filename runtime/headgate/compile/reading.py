@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from headgate.compile import planned, schema
+from headgate.compile.aside import Aside, told
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
 from headgate.compile.fingerprint import digest_of, owned, with_files
 from headgate.compile.lookup import TABLE, Answers, Lookup
-from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, private, referring
+from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, private, referring, texts_of
 from headgate.compile.servers import Source, place_servers
 from headgate.compile.specs import Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
@@ -62,13 +63,22 @@ class Reading:
             "tool": Validator(schema.tool_schema(kinds)),
         }
 
-    def draft(self, tree: Tree, answers: Answers | None = None, overlay: Overlay = NO_OVERLAY) -> Draft:
+    def draft(
+        self,
+        tree: Tree,
+        answers: Answers | None = None,
+        overlay: Overlay = NO_OVERLAY,
+        aside: Mapping[str, Aside] | None = None,
+    ) -> Draft:
         """Reads the whole tree; `answers` are what is known of the secrets that it refers to, `overlay` is what the API
-        has declared besides."""
+        has declared besides, and `aside` what of that has no effect."""
         if len(self._sound) > _REMEMBERED:
             self._sound.clear()
         draft = Draft(tree, self._kinds, sound=self._sound, diagnostics=list(tree.diagnostics))
-        draft.overlay = self._overlay = overlay
+        aside = aside or {}
+        draft.overlay, draft.aside, self._overlay = overlay, tuple(aside.values()), overlay.without(aside)
+        draft.secrets |= {text for each in draft.aside for text in texts_of(each.document)}
+        draft.diagnostics += told(aside)
         before, self._entries = self._entries, {}
         self._lookup = Lookup(None, answers or {}, draft.wanted_secrets)
         self._gateway(draft, before)  # it declares what the others refer to

@@ -56,7 +56,7 @@ def _agent_notes(draft: Draft, agent: AgentSource, key: str) -> Iterator[str]:
     if spec is None:
         return
     if key == "tools" and any(map(is_glob, spec.tools)):
-        yield f"offers {', '.join(matching(spec.tools, draft.tools)) or 'nothing'}"
+        yield f"of tools/ it offers {', '.join(matching(spec.tools, draft.tools)) or 'nothing'}"
     if key in ("tools", "approvals"):
         yield from held_tools(draft, agent, matching(spec.tools, draft.tools))
     if key == "tools":

@@ -19,6 +19,8 @@ log = structlog.get_logger("headgate.compile")
 
 Identity = tuple[str, str]
 """Family and name."""
+HTTP: Identity = ("net", "http")
+"""The shared client behind the egress guard."""
 
 
 def _deliberate(error: Exception) -> GatewayError:

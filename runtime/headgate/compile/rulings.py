@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,9 +33,25 @@ class Case:
         """Whose session it is."""
         return self._within.session.team
 
+    def changed(self, args: Mapping[str, Any]) -> Case:
+        """The same call with other arguments."""
+        return Case(self.tool, args, self._within)
+
     def about(self, args: Mapping[str, Any]) -> bool:
         """Whether these are the arguments of the call."""
         return args is self._args or args == self._args
+
+    def meets(self, team: str | None, when: Condition | None, *, failed: bool) -> bool:
+        """Whether a rule for this team, under this condition, is about the call: `failed` where the condition has no
+        answer."""
+        if team is not None and team != self.team:
+            return False
+        if when is None:
+            return True
+        try:
+            return when.holds(self.activation)
+        except ConditionError:
+            return failed
 
     @cached_property
     def activation(self) -> Activation:
@@ -73,14 +89,7 @@ class Policy:
     def holds(self, case: Case, *, failed: bool | None = None) -> bool:
         """Whether the policy is about the call. A condition that has no answer is `failed`: unless that is given, it
         counts as true where the policy holds or refuses calls, and as false where it lets them pass."""
-        if self.team is not None and self.team != case.team:
-            return False
-        if self.when is None:
-            return True
-        try:
-            return self.when.holds(case.activation)
-        except ConditionError:
-            return self.decide != "allow" if failed is None else failed
+        return case.meets(self.team, self.when, failed=self.decide != "allow" if failed is None else failed)
 
     def qualified(self, case: Case) -> str | None:
         """What a remembered answer is confined to; None when the policy does not say, or has no answer for the call:
@@ -96,16 +105,29 @@ class Policy:
         """Whether an answer may be remembered for calls with this qualifier."""
         return self.remember and (self.qualifier is None or qualifier is not None)
 
+    def content(self, approvers: Collection[str], voters: Collection[str]) -> bool:
+        """Whether the policy needs nobody else when these keys have approved, each of which is one of the `approvers`
+        that were asked, or anybody when none were named."""
+        within = not self.approvers or (bool(approvers) and set(approvers) <= set(self.approvers))
+        return len(set(voters) if within else set(voters) & set(self.approvers)) >= self.quorum
+
+    @property
+    def demand(self) -> tuple[bool, int]:
+        """Of policies that ask, the greatest demand is asked first, since that may content the others too."""
+        return bool(self.approvers), self.quorum
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What becomes of a call, and the policy that says so; without one nothing covers the tool, and it is allowed.
 
     `qualifier` is what the policy makes of the call. `watched` are the policies that would have been stricter, if they
-    counted.
+    counted. Of a call that is held, `asking` are the policies of all layers that hold it, the greatest demand first:
+    each wants its answer.
     """
 
     decide: Decision
     policy: Policy | None
     qualifier: str | None = None
     watched: tuple[Policy, ...] = ()
+    asking: tuple[Policy, ...] = ()

@@ -78,7 +78,10 @@ def _is_free(draft: Draft, name: str, key: Key) -> bool:
     first = draft.servers.get(name)
     if first is None or draft.gateway_site is None:
         return True
-    message = f"MCP server {name!r} is declared already"
+    if (*AT, name) in draft.gateway_site.document.parts:  # of the API, which may not stand in the tree's way
+        message, key = f"the tree imports MCP server {name!r} ({draft.gateway_site.place(key)})", (*AT, name)
+    else:
+        message = f"MCP server {name!r} is declared already"
     draft.report(draft.gateway_site, [Finding(key, "HG1203", message, "take it out of one of the places")])
     return False
 

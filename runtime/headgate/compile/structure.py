@@ -16,7 +16,7 @@ from headgate.compile.planned import Planned
 from headgate.compile.schema import REFERENCE_LINK, Schema
 from headgate.compile.words import form
 from headgate.core.kind import Finding, Key
-from headgate.core.scalars import DURATION, NAME_HINT, PATIENCE, SIZE, SOMETHING
+from headgate.core.scalars import DURATION, PATIENCE, SIZE, SOMETHING
 from headgate.manifest.diagnostics import suggest
 
 _TYPES = {
@@ -150,7 +150,7 @@ def _wrong(error: Any, key: Key, planned: Planned) -> Finding:
     message, hint = _explain(error, key, planned)
     if error.validator == "pattern" and error.schema_path and "propertyNames" in error.schema_path:
         name = str(error.instance)
-        return Finding((*key, name), "HG1004", f"{name!r} is not a valid name", NAME_HINT)
+        return Finding((*key, name), "HG1004", f"{name!r} is not a valid name", _form(error.schema))
     return Finding(key, "HG1004", message, hint)
 
 

@@ -20,6 +20,10 @@ _FORMS = {
     r"^https?://[^\s/]+": "write it like https://api.example.com",
     r"\.ya?ml$": "name a .yaml or .yml file",
     r"^[^\x00-\x08\x0a-\x1f\x7f]*$": "keep it on one line, without control characters",
+    r"^[\t\x20-\x7e]*$": "keep it on one line, in ASCII, without control characters",
+    r"^[^\x00]*$": "leave the character NUL out, which ends what programs are given",
+    r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$": "the name of a header has letters, digits and !#$%&'*+.^_`|~- alone",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "use letters, digits and '_', beginning with a letter or '_'",
 }
 """What the patterns of the specs ask for."""
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
-from headgate.core.glob import covers
+from headgate.core.glob import ALL, covers
+from headgate.core.inputs import Ask
 from headgate.core.passage import Passage
 
 if TYPE_CHECKING:
+    from headgate.core.messages import ToolCall
     from headgate.core.ports import Broken, ToolDefinition, TurnDone
 
 
@@ -30,8 +32,8 @@ class Principal:
     team: str
     digest: str
     scopes: frozenset[str]
-    agents: tuple[str, ...] = ("*",)
-    tools: tuple[str, ...] = ("*",)
+    agents: tuple[str, ...] = ALL
+    tools: tuple[str, ...] = ALL
     profile: str | None = None
     expires: float | None = None
 
@@ -43,7 +45,7 @@ class Principal:
 
     def allows(self, scope: str) -> bool:
         """Whether one of the principal's scopes covers `scope`; a shorter scope covers all below it."""
-        return any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
+        return scope in self.scopes or any(_covers(held.split(":"), scope.split(":")) for held in self.scopes)
 
     def require(self, *scopes: str) -> None:
         """Raises `Forbidden` unless one of the scopes is covered."""
@@ -52,11 +54,11 @@ class Principal:
 
     def sees_agent(self, name: str) -> bool:
         """Whether the agent is visible to this principal."""
-        return any(covers(pattern, name) for pattern in self.agents)
+        return self.agents == ALL or any(covers(pattern, name) for pattern in self.agents)
 
     def sees_tool(self, name: str) -> bool:
         """Whether agents may use this tool for this principal."""
-        return any(covers(pattern, name) for pattern in self.tools)
+        return self.tools == ALL or any(covers(pattern, name) for pattern in self.tools)
 
 
 def _covers(held: list[str], wanted: list[str]) -> bool:
@@ -131,6 +133,18 @@ class Mark(Protocol):
     def __call__(self, name: str, value: str, /) -> None: ...
 
 
+class Permit(Protocol):
+    """Why the policies do not let a call be made with arguments that an interceptor has changed, or nothing; with
+    `shown` they must be those that people were shown who approved it."""
+
+    async def __call__(self, call: ToolCall, /, *, shown: bool) -> str: ...
+
+
+async def permitted(_call: ToolCall, /, *, shown: bool) -> str:  # noqa: ARG001
+    """Every change is let pass."""
+    return ""
+
+
 def unmarked(_name: str, _value: str, /) -> None:
     """Nothing is kept."""
 
@@ -161,12 +175,16 @@ class ToolContext:
     """What one tool call may know and do.
 
     `deadline` is on the event loop's clock. `idempotency_key` is `run:step` and the same when the call is made again.
-    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs.
+    `attempt` counts from 1. `within` and `tool` are what interceptors may know, `mark` is theirs;
+    `permit` judges what they make of the arguments.
 
     The call of a tool that others execute passes its interceptors twice (`passage`). `resumed` says to one of them that
     it has done its part before the call already: what it charged or judged then counts, and only the result is left.
     `memo` is its own, and on the second way it finds there what it left on the first. `case` is the call as conditions
     see it, shared by all that see the same.
+
+    `ask` puts a question to the person behind the call, who may take long: `deadline` does not count that time. None:
+    nobody can be asked.
     """
 
     run: str
@@ -182,8 +200,15 @@ class ToolContext:
     within: RunContext | None = None
     tool: ToolDefinition | None = None
     mark: Mark = unmarked
+    permit: Permit = permitted
     passage: Passage = field(default_factory=Passage)
     resumed: bool = False
     memo: dict[str, Any] = field(default_factory=dict)
     case: object = None
+    ask: Ask | None = None
     clock: Callable[[], float] = field(repr=False, default=lambda: 0.0)
+
+    @property
+    def run_context(self) -> RunContext:
+        """`within`, or as much of it as the call itself says."""
+        return self.within or RunContext(self.run, self.step, self.agent, self.session)

@@ -182,8 +182,13 @@ class ApprovalResolved(Event, tag="approval.resolved"):
 
 
 class InputRequested(Event, tag="input.requested"):
-    """A call waits for something else than an approval: for its result from the caller's front end (`client_tool`), or
-    for a person who knows what became of a call that was cut off (`unknown_outcome`: retry, done or failed)."""
+    """A call waits for something else than an approval: for its result from the caller's front end (`client_tool`), for
+    a person who knows what became of a call that was cut off (`unknown_outcome`: retry, done or failed), or for what
+    its MCP server asks a person (`input`).
+
+    Of an `input`, `server` says `message` and wants the values of the form `schema`, or has an address to be visited,
+    `url`; all text of these is the server's own.
+    """
 
     id: str
     kind: WaitKind
@@ -191,6 +196,23 @@ class InputRequested(Event, tag="input.requested"):
     name: str
     args: dict[str, Any]
     expires_at: float
+    server: str | None = None
+    message: str = ""
+    schema: dict[str, Any] | None = None
+    url: str | None = None
+
+
+class InputResolved(Event, tag="input.resolved"):
+    """A question of kind `input` is settled; `action` is what the server is told, and `by` the key that settled it,
+    both empty when nobody did. What was entered is not told. `reason` says why a question is void."""
+
+    id: str
+    call_id: str
+    name: str
+    state: WaitState
+    action: str = ""
+    by: str = ""
+    reason: str = ""
 
 
 class PolicyDecided(Event, tag="policy.decided"):
@@ -256,6 +278,7 @@ AnyEvent = (
     | ApprovalRequested
     | ApprovalResolved
     | InputRequested
+    | InputResolved
     | PolicyDecided
     | Custom
     | RunCompleted

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+ALL = ("*",)
+"""The patterns of who may have everything."""
+
 
 def is_glob(pattern: str) -> bool:
     """Whether the pattern has a `*`."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.inputs import Round
 from headgate.core.messages import ToolCall, ToolResult
 
 
@@ -37,12 +38,14 @@ class Trail(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Deferred(BaseException):
-    """The innermost call can only wait for its result. Like a cancellation it is no failure: it goes through all
-    interceptors, and each adds what it did, so that the innermost comes first."""
+    """The innermost call can only wait: for its result, or for what its server asks in this `round`. Like a
+    cancellation it is no failure: it goes through all interceptors, and each adds what it did, so that the innermost
+    comes first."""
 
-    def __init__(self, call: ToolCall) -> None:
+    def __init__(self, call: ToolCall, round: Round | None = None) -> None:
         super().__init__(call.id)
         self.call = call
+        self.round = round
         self.passes: list[Pass] = []
         self.marks: Mapping[str, str] = {}
 
@@ -53,10 +56,10 @@ class Deferred(BaseException):
 
 
 class Passage:
-    """How far one call has come: `answer` is its result, once there is one, and is taken once. Whoever calls again
-    after that, as `retry` does, begins a way of its own."""
+    """How far one call has come: `answer` is its result, or the replies with which it is made again, once there are
+    any; it is taken once. Whoever calls again after that, as `retry` does, begins a way of its own."""
 
-    def __init__(self, trail: Trail | None = None, answer: ToolResult | None = None) -> None:
+    def __init__(self, trail: Trail | None = None, answer: ToolResult | Round | None = None) -> None:
         self._trail = trail or Trail()
         self._passes = {each.name: each for each in self._trail.passes}
         self._answer = answer
@@ -73,4 +76,9 @@ class Passage:
     def take(self) -> ToolResult | None:
         """The result, if there is one that nobody has taken yet."""
         answer, self._answer = self._answer, None
-        return answer
+        return answer if isinstance(answer, ToolResult) else None
+
+    def take_round(self) -> Round | None:
+        """The round with its replies, if there is one that nobody has taken yet."""
+        answer, self._answer = self._answer, None
+        return answer if isinstance(answer, Round) else None

@@ -5,7 +5,7 @@ A leaf of a family fulfils one of these; the engine knows nothing else of it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -122,9 +122,9 @@ ModelEvent = TextChunk | ThinkingChunk | Restarted | TurnDone
 
 
 class Model(Protocol):
-    """A way to have a turn made. Closing the iterator early cancels the provider call at once."""
+    """A way to have a turn made. Who stops reading closes it (`aclosing`), which cancels the provider call at once."""
 
-    def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Yields the turn as it is made; raises `ProviderError` when it cannot be."""
         ...
 
@@ -173,8 +173,7 @@ class ClientTool(Tool, Protocol):
         ...
 
 
-@runtime_checkable
-class ListedTool(Tool, Protocol):
+class StandInTool(Tool, Protocol):
     """A tool that is there only while an MCP server lists what it stands for."""
 
     @property
@@ -245,8 +244,8 @@ class ToolServer(Protocol):
         ...
 
 
-ModelNext = Callable[[ModelRequest], AsyncIterator[ModelEvent]]
-ModelCall = Callable[[RunContext, ModelRequest], AsyncIterator[ModelEvent]]
+ModelNext = Callable[[ModelRequest], AsyncGenerator[ModelEvent]]
+ModelCall = Callable[[RunContext, ModelRequest], AsyncGenerator[ModelEvent]]
 ToolNext = Callable[[ToolCall, ToolContext], Awaitable[ToolResult]]
 Streams = Literal["pass", "window", "whole"]
 
@@ -270,7 +269,7 @@ class Interceptor(Protocol):
 
     def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """Wraps one model turn."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import NamedTuple
 
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.planned import BUILT_IN
@@ -14,13 +14,22 @@ SCOPE = "chat"
 """What a principal needs to have runs; `agents:invoke:NAME` is enough for those of one agent."""
 
 
-def admit(snapshot: Snapshot, order: Order, running: Collection[Run]) -> None:
-    """Raises `Unavailable` or `Overloaded` when one run more were too many."""
+class Admitted(NamedTuple):
+    """An order that may become a run now: of this snapshot, as this plan, with this model."""
+
+    snapshot: Snapshot
+    plan: AgentPlan
+    choice: ModelChoice
+
+
+def admit(snapshot: Snapshot, key: str, running: int, own: int) -> None:
+    """Raises `Unavailable` or `Overloaded` when one run more were too many; of those that are `running`, `own` are the
+    key's."""
     limit = snapshot.gateway.server.limits.runs
-    if len(running) >= limit:
+    if running >= limit:
         raise Unavailable(f"{limit} runs are in progress already", code="too_many_runs", details={"retry_after": 1})
-    key, limit = order.principal.key, snapshot.gateway.limits.runs_per_key
-    if sum(run.order.principal.key == key for run in running) >= limit:
+    limit = snapshot.gateway.limits.runs_per_key
+    if own >= limit:
         raise Overloaded(
             f"key {key!r} has {limit} runs in progress already", code="too_many_runs", details={"retry_after": 1}
         )

@@ -7,6 +7,7 @@ import structlog
 from headgate.core.errors import RequestError, StoreError
 from headgate.engine.admission import planned
 from headgate.engine.host import Host, end
+from headgate.engine.inputs import void_lost
 from headgate.engine.resume import progress_of, reason_of, starting_point, steps_of
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.warden import REVOKED
@@ -55,6 +56,7 @@ async def _adopt(host: Host, found: Resumption) -> None:
     host.hold(run)
     recorder = host.recorder(run)
     recorder.emit(reason_of(found, start))
+    await void_lost(host.ledger, recorder, found.waits, found.resolved)
     host.start(run, recorder, start)
     run.deserted()
     await _rejoin(host, run)

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Forbidden, Gone, Invalid
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult
+from headgate.engine.arguments import shapes
 from headgate.engine.witness import answered, voted
+from headgate.mcp.forms import fitting
 from headgate.stores.port import WaitLedger
 from headgate.stores.waits import Answer, Decision, Grant, Vote, WaitRecord
 
 DECISIONS: Mapping[WaitKind, tuple[Decision, ...]] = {
     "approval": ("approve", "deny"),
     "unknown_outcome": ("retry", "done", "failed"),
+    "input": ("accept", "decline", "cancel"),
 }
 """What may be said to each kind of question; a client tool takes a result instead."""
 _STATES: Mapping[Decision, WaitState] = {
     "approve": "approved", "deny": "denied", "retry": "answered", "done": "answered", "failed": "answered",
+    "accept": "answered", "decline": "answered", "cancel": "answered",
 }  # fmt: skip
 
 
@@ -105,6 +111,20 @@ def delivered(wait: WaitRecord, result: ToolResult, at: float, by: Principal) ->
     require_pending(wait, at)
     told = answered(wait, (by.key, by.team), result.status, at)
     return Answer(wait_id=wait.id, state="answered", at=at, result=result, audit=(told,))
+
+
+def entered(wait: WaitRecord, vote: Vote, content: Mapping[str, Any] | None, *, team: str) -> Answer:
+    """The answer that somebody of the team gives to a question of an MCP server, with the values of its form; raises
+    `Invalid` with the places where they do not fit, and as `decided` does."""
+    answer = decided(wait, vote, team=team)
+    assert wait.question is not None
+    if vote.decision != "accept":
+        if content is not None:
+            raise Invalid(f"{vote.decision} takes no content", code="wrong_answer")
+        return answer
+    given = fitting(wait.question, content)
+    told = answered(wait, (vote.by, team), vote.decision, vote.at, shapes=shapes(given or {}))
+    return replace(answer, result=ToolResult(structured=given), audit=(told,))
 
 
 def require_pending(wait: WaitRecord, at: float) -> None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from headgate.compile.plan import AgentPlan
 from headgate.core.errors import StoreError
 from headgate.core.events import ToolStarted
 from headgate.core.messages import Message, ToolResult, failed
+from headgate.engine.bell import Bell
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.recorder import Recorder
 from headgate.engine.turn import Turn
 from headgate.stores.waits import WaitRecord
-
-
-@dataclass(slots=True)
-class Bell:
-    """How a run in progress hears that something it waits for is settled, or that it shall leave."""
-
-    answered: Callable[[str | None], None] | None = None
-    leaving: bool = False
-
-    def ring(self, wait_id: str | None = None) -> None:
-        """The wait is settled, or one of them may be."""
-        if self.answered is not None:
-            self.answered(wait_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +121,7 @@ class Calls:
         try:
             await self.recorder.tool_step(
                 turn.state(index).step, call, result, started=started, server=tool.definition.server if tool else None,
-                answer=answer,
+                answer=answer, forget="input" in turn.state(index).waits,
             )  # fmt: skip
         except asyncio.CancelledError:  # it came while the step was committed all the same
             turn.add(index, result, told=answer is not None)

@@ -8,8 +8,9 @@ from headgate.compile.compiler import Compiled
 from headgate.compile.diff import Difference
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
+from headgate.core.messages import ErrorInfo
 from headgate.engine.restart import changed_keys, dotted
-from headgate.engine.status import Status
+from headgate.engine.status import Condition, Status
 from headgate.manifest.diagnostics import Diagnostic
 
 log = structlog.get_logger("headgate.reload")
@@ -29,6 +30,41 @@ def accepted(status: Status, snapshot: Snapshot, booted: Gateway | None) -> None
     verb = "takes" if len(stale) == 1 else "take"
     message = f"{', '.join(stale)} changed and {verb} effect after a restart" if stale else ""
     status.set("RestartRequired", bool(stale), "RestartKeys" if stale else "None", message)
+    documents_fit(status, snapshot)
+
+
+def documents_fit(status: Status, snapshot: Snapshot) -> None:
+    """Whether all that the API has made counts."""
+    aside = [f"{each.document.path}: {each.reason}" for each in snapshot.aside]
+    held = status.conditions.get("DocumentsFit")
+    if not snapshot.overlay.documents and held is None:
+        return
+    message = f"set aside: {'; '.join(aside)}" if aside else ""
+    if message and (held is None or held.message != message):
+        log.warning("overlay.set_aside", documents=[each.document.path for each in snapshot.aside], first=aside[0])
+    status.set("DocumentsFit", not aside, "SetAside" if aside else "AllFit", message)
+
+
+def servers_ready(snapshot: Snapshot, started: float) -> Condition | None:
+    """Whether an MCP server is down or was not made yet, as it is now; None of a gateway without any. One that begins
+    or comes back is not down yet."""
+    health = {name: each.health for name, each in sorted(snapshot.servers.items())}
+    mcp = snapshot.gateway.mcp
+    missing = [name for name in mcp.from_api if name not in {*mcp.servers, *health}]
+    down = {name: each for name, each in health.items() if each.state == "down"}
+    if down:
+        since = min(each.since for each in down.values())
+        said = "; ".join(_down(name, each.error) for name, each in down.items())
+        return Condition("ServersReady", False, "ServersDown", f"MCP servers are down: {said}", since)
+    if missing:
+        message = f"nobody has made these MCP servers through the API yet: {', '.join(missing)}"
+        return Condition("ServersReady", False, "ServersMissing", message, started)
+    since = max((each.since for each in health.values()), default=started)
+    return Condition("ServersReady", True, "NoneDown", "", since) if health else None
+
+
+def _down(name: str, error: ErrorInfo | None) -> str:
+    return f"{name} ({error.code}: {error.message})" if error is not None else name
 
 
 def rejected(status: Status, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:

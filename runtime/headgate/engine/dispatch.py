@@ -32,6 +32,7 @@ from headgate.engine import read_result
 from headgate.engine.decisions import Decisions
 from headgate.engine.edits import edited
 from headgate.engine.hygiene import clean, cut, payload, wash
+from headgate.engine.inputs import Inputs
 from headgate.engine.questions import Questions, unknown
 from headgate.engine.recorder import Recorder
 from headgate.engine.remarks import remarked
@@ -66,6 +67,7 @@ class Dispatch:
     session: SessionInfo
     recorder: Recorder
     questions: Questions
+    inputs: Inputs
     scrub: Callable[[str], str]
     withdrawn: Callable[[str], str | None]
     output_limit: int
@@ -106,17 +108,11 @@ class Dispatch:
         return await self._fitted(call, wash(remarked(result, state), self.scrub, self.output_limit))
 
     async def _asked(self, attempt: _Attempt) -> ToolResult | WaitRecord | None:
-        """What others say to the call before it is made; None: make it, the intent is kept."""
+        """What others say to the call before it is made; None: it may be."""
         call, state, case = attempt.call, attempt.state, attempt.case
         if state.begun is None:
-            found = await self.questions.permission(call, state, case, attempt.within)
-        else:  # it was allowed before it was begun
-            found = await self.questions.outcome(call, state, case)
-        marks = attempt.tool.definition.annotations
-        # That a front end is asked is kept with the question.
-        if found is None and attempt.tool.receive is None and not (marks.read_only or marks.idempotent):
-            await self.questions.intend(call, state)
-        return found
+            return await self.questions.permission(call, state, case, attempt.within)
+        return await self.questions.outcome(call, state, case)  # it was allowed before it was begun
 
     async def _fitted(self, call: ToolCall, result: ToolResult) -> ToolResult:
         """The result within the limit; what was read back from the spill is not kept there again."""
@@ -145,20 +141,27 @@ class Dispatch:
 
     async def _made(self, attempt: _Attempt) -> ToolResult | WaitRecord:
         """The result with what interceptors marked it with; a failed one is marked too. What the caller's front end
-        executes passes them twice, and waits in between."""
-        passage = self.questions.passage(attempt.call, attempt.tool, attempt.state)
+        executes passes them twice, and waits in between; and so does what its server interrupts."""
+        call, tool, state = attempt.call, attempt.tool, attempt.state
+        passage = await self.inputs.passage(call, state) or self.questions.passage(call, tool, state)
         if isinstance(passage, WaitRecord):
             return passage
-        voice = _Voice(self.recorder, attempt.call, attempt.state.step, self.scrub)
+        marks = tool.definition.annotations
+        # That a front end is asked is kept with the question.
+        if tool.receive is None and not (marks.read_only or marks.idempotent):
+            await self.questions.intend(call, state)
+        voice = _Voice(self.recorder, call, state.step, self.scrub)
         voice.marks.update(passage.marks)
-        self.calling[attempt.call.name] += 1
+        self.calling[call.name] += 1
         try:
             result = await self._run(attempt, passage, voice)
         except Deferred as deferred:
             deferred.marks = voice.marks
-            return await self.questions.front_end(deferred, attempt.tool, attempt.state)
+            if deferred.round is not None:
+                return await self.inputs.interrupted(call, deferred, state)
+            return await self.questions.front_end(deferred, tool, state)
         finally:
-            self.calling[attempt.call.name] -= 1
+            self.calling[call.name] -= 1
         return replace(result, meta={**result.meta, **voice.marks}) if voice.marks else result
 
     async def _run(self, attempt: _Attempt, passage: Passage, voice: _Voice) -> ToolResult:
@@ -168,7 +171,8 @@ class Dispatch:
         clock = asyncio.timeout_at(deadline)
         try:
             async with clock:
-                return await tool.call(call, self._context(attempt, deadline, passage, voice))
+                with self.inputs.stillness.counted(clock, tool.definition.server):
+                    return await tool.call(call, self._context(attempt, deadline, passage, voice))
         except TimeoutError:
             if not clock.expired():
                 return failed("tool_error", f"{call.name} failed with TimeoutError")
@@ -181,6 +185,7 @@ class Dispatch:
             return failed("internal_error", f"{call.name} failed inside; the gateway's log has the details")
         finally:
             voice.closed = True
+            await self.inputs.over()
 
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""
@@ -207,8 +212,10 @@ class Dispatch:
             within=attempt.within,
             tool=attempt.tool.definition,
             mark=voice.marks.__setitem__,
+            permit=partial(self.questions.changed, state=state, before=attempt.case, approved=attempt.call),
             passage=passage,
             case=attempt.case,
+            ask=partial(self.inputs.ask, attempt.call, state) if attempt.tool.definition.server else None,
         )
 
 

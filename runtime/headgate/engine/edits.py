@@ -50,15 +50,16 @@ def bound_hash(wait: WaitRecord) -> str:
 
 
 def edited(call: ToolCall, state: CallState) -> ToolCall:
-    """The call as it was approved. One that is not the call that people were asked about stays as it is, and is found
-    out later."""
-    wait = state.waits.get("approval")
-    edit = edit_of(wait)
-    if wait is None or edit is None or wait.args_hash != args_hash(call.args):
-        return call
-    said = f"a person changed the arguments; the call was made with {_canonical(edit).decode()}"
-    state.remarks[f"approval by {wait.votes[-1].by}"] = PolicyRefused(said, code=EDITED)
-    return replace(call, args=edit)
+    """The call as it was approved, by all who were asked one after the other. One that is not the call that people were
+    asked about stays as it is, and is found out later."""
+    for wait in state.approvals:
+        edit = edit_of(wait)
+        if edit is None or wait.args_hash != args_hash(call.args):
+            continue
+        said = f"a person changed the arguments; the call was made with {_canonical(edit).decode()}"
+        state.remarks[f"approval by {wait.votes[-1].by}"] = PolicyRefused(said, code=EDITED)
+        call = replace(call, args=edit)
+    return call
 
 
 def insisted(result: ToolResult, said: str) -> ToolResult:

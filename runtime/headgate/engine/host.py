@@ -19,7 +19,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
 from headgate.engine.accounts import Accounts
-from headgate.engine.admission import admit, planned, withdrawn
+from headgate.engine.admission import Admitted, admit, planned, withdrawn
 from headgate.engine.audience import Audience
 from headgate.engine.auditor import Auditor
 from headgate.engine.flusher import Flusher
@@ -31,6 +31,7 @@ from headgate.engine.resume import progress_of
 from headgate.engine.revisions import Revisions
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.runner import Start
+from headgate.engine.running import Running
 from headgate.engine.sessions import Session, Sessions
 from headgate.engine.streams import Streams, Subscription
 from headgate.engine.supervisor import STOPPING, After, Supervisor
@@ -63,7 +64,7 @@ class Host:
         self.flusher = Flusher(ledger)
         self.lease = Lease(f"gateway_{secrets.token_hex(8)}", LEASE)
         self.auditor, self.accounts = Auditor(ledger), Accounts(ledger, owner=self.lease.owner)
-        self.runs: dict[str, Run] = {}
+        self.runs = Running()
         self.audience = Audience(self.streams, self.logs, self.runs)
         self.left = Leftovers()
         self.guest = guest
@@ -73,8 +74,6 @@ class Host:
         self.decisions = self._supervisor.decisions
         self._revisions = Revisions(snapshot, self._overdue)
         self.warden, self.visitors = Warden(self), Visitors(lambda: self.snapshot.gateway.auth.oidc)
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -87,26 +86,29 @@ class Host:
             return self.guest
         return self.warden.current(self.snapshot.principals.get(digest)) or self.visitors.get(digest)
 
-    def check(self, order: Order, session: Session | None = None) -> None:
+    def check(self, order: Order, session: Session | None = None) -> Admitted:
         """Raises the `RequestError` for which `submit` would refuse the order now; a run of the session that the order
         supersedes does not count."""
-        self._admit(order, session, session.run if session is not None else None)
-        planned(self.snapshot, order, reached=True)
+        return self._admitted(order, session, session.run if session is not None else None)
 
-    def _admit(self, order: Order, session: Session | None, superseded: Run | None = None) -> None:
+    def _admitted(self, order: Order, session: Session | None, superseded: Run | None = None) -> Admitted:
         if self.draining:
             raise Unavailable("the gateway is shutting down", code="draining", details={"retry_after": 5})
+        snapshot, key = self.snapshot, order.principal.key
         self.warden.require(order.principal, order.agent)
-        admit(self.snapshot, order, [run for run in self.runs.values() if run is not superseded])
+        fewer = superseded is not None and superseded.id in self.runs
+        admit(snapshot, key, len(self.runs) - fewer, self.runs.of(key) - fewer)
         self.accounts.of(order.principal, session.id if session else "").require()
+        return Admitted(snapshot, *planned(snapshot, order, reached=True))
 
     async def submit(self, order: Order, session: Session | None = None) -> Run:
         """Creates, commits and starts a run; raises `RequestError` and `StoreError`. Its caller may be cancelled."""
-        snapshot = self.snapshot
-        self._admit(order, session)
-        plan, choice = planned(snapshot, order, reached=True)
+        return await self._begin(order, session, self._admitted(order, session))
+
+    async def _begin(self, order: Order, session: Session | None, admitted: Admitted) -> Run:
         identity = new_run_id()
         events, session_id = self.logs.fresh(identity), session.id if session else ""
+        snapshot, plan, choice = admitted
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
         self.hold(run)
         try:
@@ -129,7 +131,7 @@ class Host:
     async def converse(self, order: Order, session: Session) -> tuple[Subscription, Run]:
         """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
-        self.check(order, session)
+        admitted = self.check(order, session)
         slot = self.streams.take(order.principal, self._streams_per_key)
         session.opening = True
         subscription = None
@@ -137,7 +139,8 @@ class Host:
             if session.run is not None and session.run.task is not None:
                 session.run.cancel(SUPERSEDED)
                 await asyncio.wait([session.run.task])
-            run = await self.submit(order, session)
+                admitted = self._admitted(order, session)
+            run = await self._begin(order, session, admitted)
             subscription = self.audience.subscribe(run.id, run.log, (0, 0), slot)
         finally:
             session.opening = False
@@ -170,14 +173,11 @@ class Host:
 
     def hold(self, run: Run) -> None:
         """The run is in progress here from now on."""
-        self.runs[run.id] = run
-        self._idle.clear()
+        self.runs.hold(run)
 
     def _release(self, run: Run) -> None:
-        self.runs.pop(run.id, None)
+        self.runs.drop(run)
         run.snapshot.release()
-        if not self.runs:
-            self._idle.set()
 
     # -- runs by their id --------------------------------------------------------------------------------------------
 
@@ -224,6 +224,10 @@ class Host:
         self._revisions.swap(snapshot)
         self.warden.enforce()
 
+    async def withdraw(self) -> None:
+        """See `Revisions.withdraw`."""
+        await self._revisions.withdraw()
+
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
             if run.snapshot is old:
@@ -244,7 +248,7 @@ class Host:
                 run.leave(now=now)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if now else grace):
-                    await self._idle.wait()
+                    await self.runs.idle.wait()
         self.logs.break_off(STOPPING)
         await self.warden.close()
         await self.flusher.close()

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from headgate.compile.overlay import Overlay, OverlayDocument
-from headgate.core.errors import ConfigError, StoreError
+from headgate.core.errors import StoreError
 from headgate.core.kind import Key
 from headgate.engine.custody import Custody
 from headgate.stores.cipher import Cipher
@@ -19,6 +19,11 @@ from headgate.stores.documents import DocumentChange, DocumentLedger, DocumentRe
 _Secrets = list[tuple[list[str | int], str]]
 """Where each secret stands in its document, and the secret."""
 _secrets = msgspec.json.Decoder(_Secrets).decode
+LOST = (
+    "its secrets cannot be decrypted, no encryption key fits: add the key that they were encrypted with to [auth] "
+    "previous_encryption_keys and start again, or give the secrets anew"
+)
+"""What is said of a document whose key is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Overlays:
     """Where servers keep what people grant; it lies in the same ledger, under the same keys."""
 
     async def read(self) -> Overlay:
-        """All documents with their secrets; raises `ConfigError` when these cannot be decrypted, and `StoreError`."""
+        """All documents with their secrets, those whose secrets cannot be decrypted with a `fault`; raises
+        `StoreError`."""
         found = await self.ledger.documents()
         return Overlay(found.generation, tuple(map(self._opened, found.records)))
 
@@ -55,37 +61,36 @@ class Overlays:
         await self.ledger.change_documents([gone], generation)
 
     async def renew(self) -> int:
-        """Encrypts anew what is encrypted with an older key than the first; how many documents that were.
+        """Encrypts anew what is encrypted with an older key than the first; how many documents that were. What no key
+        fits stays as it is, since the key may turn up.
 
         The documents stay as they are but for that, and their generation too: nobody has to compile them again.
         """
         found = await self.ledger.documents()
         stale = [each for each in found.records if each.sealed is not None and not self.cipher.fresh(each.sealed)]
-        for each in stale:
-            text = self._unsealed(each)
+        known = [(each, text) for each in stale if (text := self._unsealed(each)) is not None]
+        for each, text in known:
             await self.ledger.reseal_document(each.kind, each.name, each.revision, self.cipher.seal(text))
-        return len(stale)
+        return len(known)
 
     def _opened(self, record: DocumentRecord) -> OverlayDocument:
-        body = record.body
+        body, fault = record.body, ""
         if record.sealed is not None:
             body = copy.deepcopy(body)
-            for path, secret in _secrets(self._unsealed(record)):
+            text = self._unsealed(record)
+            fault = LOST if text is None else ""
+            for path, secret in _secrets(text) if text is not None else ():
                 _put(body, path, secret)
         return OverlayDocument(
             kind=record.kind, name=record.name, body=body, revision=record.revision, by=record.updated_by,
-            at=record.updated_at, created_by=record.created_by, created_at=record.created_at,
+            at=record.updated_at, created_by=record.created_by, created_at=record.created_at, fault=fault,
         )  # fmt: skip
 
-    def _unsealed(self, record: DocumentRecord) -> str:
+    def _unsealed(self, record: DocumentRecord) -> str | None:
         try:
             return self.cipher.open(record.sealed or "")
         except StoreError:
-            raise ConfigError(
-                f"the secrets of overlay:{record.kind}.{record.name} cannot be decrypted: no encryption key fits",
-                key=("auth", "encryption_key"),
-                hint="add the key that they were encrypted with to [auth] previous_encryption_keys",
-            ) from None
+            return None
 
     def _change(self, document: OverlayDocument, sealed: Collection[Key]) -> DocumentChange:
         size = len(document.key)

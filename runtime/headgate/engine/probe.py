@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from headgate.compile.build import HTTP
+from headgate.compile.resources import HTTP
 from headgate.core.errors import GatewayError
 from headgate.core.kind import Env
 from headgate.core.messages import ErrorInfo

@@ -6,7 +6,7 @@ again and finds the row settled.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from math import inf, nextafter
 from typing import Any
@@ -21,6 +21,7 @@ from headgate.core.messages import ToolCall, ToolResult, failed
 from headgate.core.passage import Deferred, Passage, Trail
 from headgate.core.ports import ToolDefinition
 from headgate.engine.arguments import args_hash
+from headgate.engine.consents import Remembered, unapproved
 from headgate.engine.decisions import Decisions
 from headgate.engine.edits import bound_hash, edit_of
 from headgate.engine.recorder import Recorder
@@ -65,15 +66,37 @@ class Questions:
             self._ruled(call, ruling, "deny")
             self.decisions.count(_name(ruling), "deny", "enforce")
             return failed("policy_denied", f"policy {_name(ruling)!r} denies {call.name}", status="denied")
-        if asked is not None:
-            return self._settled(asked, state, call)
-        policy, free = ruling.policy, ruling.decide == "allow"
-        if free or policy is None or await self._granted(call, policy, ruling.qualifier):
-            if "client_tool" not in state.waits:  # it came by here before its front end was asked
-                self._ruled(call, ruling, "allow", remembered=not free and policy is not None)
+        found = self._settled(asked, state, call) if asked is not None else None
+        if found is not None:
+            return found
+        policy = await self._unanswered(ruling, call, state, case)
+        if policy is None:
+            if asked is None and not {"client_tool", "input"} & state.waits.keys():  # else it came by here before
+                self._ruled(call, ruling, "allow", remembered=ruling.decide == "ask")
             return None
         self.decisions.count(policy.name, "ask", "enforce")
-        return await self._ask(call, case.tool, state, policy, ruling.qualifier)
+        return await self._ask(call, case.tool, state, policy, policy.qualified(case))
+
+    async def changed(
+        self, call: ToolCall, /, *, shown: bool, state: CallState, before: Case, approved: ToolCall
+    ) -> str:
+        """See `core.context.Permit`; `approved` is the call that people may have been asked about."""
+        case = before.changed(call.args or {})
+        ruling = self.plan.approvals.ruling(case)
+        if ruling.decide == "deny":
+            return f"policy {_name(ruling)!r} denies {call.name} with the arguments that an interceptor made of it"
+        policy = await self._unanswered(ruling, call if shown else approved, state, case)
+        if policy is None:
+            return ""
+        return f"an interceptor changed the arguments of {call.name}, and policy {policy.name!r} wants them approved"
+
+    async def _unanswered(self, ruling: Ruling, call: ToolCall, state: CallState, case: Case) -> Policy | None:
+        """The first policy that holds the call and has no answer that contents it, given now or remembered."""
+        left = unapproved(ruling.asking, state.approvals, args_hash(call.args))
+        if not left:
+            return None
+        grants = await self.ledger.grants(self.session.id) if self.session.id else ()
+        return Remembered(ruling.asking, case, grants).unanswered(left)
 
     def _ruled(self, call: ToolCall, ruling: Ruling, decision: str, *, remembered: bool = False) -> None:
         """Has the audit log tell what a policy decided, with the call's next transaction."""
@@ -122,7 +145,7 @@ class Questions:
         # Later than the answer that asked for it, whatever the clock says: that answer is for one more try only.
         at = max(self.recorder.now(), nextafter(asked.resolved_at or 0.0, inf) if asked else 0.0)
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
+        def work(told: Told) -> Awaitable[object]:
             recorder = self.recorder
             intent = Intent(
                 run_id=recorder.run_id, fence=recorder.fence, step=state.step, call_id=call.id, tool=call.name,
@@ -156,19 +179,11 @@ class Questions:
             self.recorder.emit(event, state.step)
         return reason
 
-    async def _granted(self, call: ToolCall, policy: Policy, qualifier: str | None) -> bool:
-        """Whether an approval of this session is remembered for the call, with the same qualifier."""
-        if not policy.remembers(qualifier) or not self.session.id:
-            return False
-        wanted = (policy.name, call.name, qualifier or "")
-        held = await self.ledger.grants(self.session.id)
-        return any((grant.policy, grant.tool, grant.qualifier) == wanted for grant in held)
-
     async def _ask(
         self, call: ToolCall, tool: ToolDefinition, state: CallState, policy: Policy, qualifier: str | None
     ) -> WaitRecord:
         shown = _shown(tool.input_schema, call.args or {})
-        wait = self._wait("approval", call, state, policy.timeout, policy)
+        wait = self.wait_for("approval", call, state, policy.timeout, policy)
         wait = replace(
             wait, shown=shown, qualifier=qualifier, may_remember=policy.remembers(qualifier),
             quorum=policy.quorum,
@@ -178,31 +193,34 @@ class Questions:
             expires_at=wait.expires_at, approvers=wait.approvers, quorum=wait.quorum, qualifier=wait.qualifier,
             shown=shown,
         )  # fmt: skip
-        return await self._open(wait, event, state)
+        return await self.open(wait, event, state)
 
     async def _request(
         self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None, *,
         trail: Trail | None = None,
     ) -> WaitRecord:  # fmt: skip
-        wait = replace(self._wait(kind, call, state, timeout, policy), trail=trail)
+        wait = replace(self.wait_for(kind, call, state, timeout, policy), trail=trail)
         event = InputRequested(
             id=wait.id, kind=kind, call_id=call.id, name=call.name, args=wait.args, expires_at=wait.expires_at
         )
-        return await self._open(wait, event, state)
+        return await self.open(wait, event, state)
 
-    async def _open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
+    async def open(self, wait: WaitRecord, event: Event, state: CallState) -> WaitRecord:
         """Keeps the question, and then asks it."""
+        if wait.kind == "approval":
+            state.earlier = state.approvals
         state.waits[wait.kind] = wait
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
+        def work(told: Told) -> Awaitable[object]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
 
         await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))
         return wait
 
-    def _wait(
-        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None
+    def wait_for(
+        self, kind: WaitKind, call: ToolCall, state: CallState, timeout: float, policy: Policy | None = None
     ) -> WaitRecord:
+        """A question about the call that is not asked yet."""
         now = self.recorder.now()
         return WaitRecord(
             id=new_wait_id(), run_id=self.recorder.run_id, session_id=self.session.id or None, step=state.step,

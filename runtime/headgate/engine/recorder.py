@@ -7,8 +7,10 @@ result, a question, the end) is kept in the transaction of its step, and told af
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from headgate.core.events import (
     Delta,
@@ -99,7 +101,7 @@ class Recorder:
         self._teller.note(entry)
 
     async def keep(
-        self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
+        self, work: Callable[[Told], Awaitable[object]], *events: tuple[Event, int],
         audit: tuple[AuditEntry, ...] = (),
     ) -> None:  # fmt: skip
         """Carries out one transaction, even when cancelled meanwhile, and then tells its events, each with its step."""
@@ -132,7 +134,7 @@ class Recorder:
         if held is None:
             return
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
+        def work(told: Told) -> Awaitable[object]:
             return self._ledger.commit_step(self._step(held.record, held.produced, told))
 
         told = [(held.event, held.record.n)] if held.event is not None else []
@@ -148,9 +150,10 @@ class Recorder:
         started: float,
         server: str | None,
         answer: Message | None,
+        forget: bool = False,
     ) -> None:
         """Commits one tool call, even when cancelled meanwhile; `answer` holds the results of the whole turn and is
-        given with the last of them."""
+        given with the last of them. With `forget`, what somebody has entered for the call is not kept any longer."""
         ended = self.now()
         record = StepRecord(
             n=step, kind="tool", name=call.name, call_id=call.id, args=call.args, result=result,
@@ -158,8 +161,9 @@ class Recorder:
         )  # fmt: skip
         produced = Produced(answer, step) if answer else None
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
-            return self._ledger.commit_step(self._step(record, produced, told))
+        def work(told: Told) -> Awaitable[object]:
+            commit = self._step(record, produced, told)
+            return self._ledger.commit_step(replace(commit, forget=(step,)) if forget else commit)
 
         duration = int((ended - started) * 1000)
         event = ToolCompleted(call_id=call.id, name=call.name, result=result, duration_ms=duration, server=server)
@@ -207,7 +211,7 @@ class Recorder:
         """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""
         held = self._held
 
-        def work(told: Told) -> Coroutine[Any, Any, None]:
+        def work(told: Told) -> Awaitable[object]:
             end = RunEndRecord(
                 run_id=self.run_id, fence=self.fence, state=_STATES[type(event)], outcome=event.outcome,
                 ended_at=self.now(), progress=self.tally.progress, error=error,
@@ -219,10 +223,12 @@ class Recorder:
         deltas, audit = held.deltas if held is not None else (), (self.witness.ended(event, self.now()),)
         await self._teller.keep(work, *last, (event, 0), deltas=deltas, audit=audit)
         self._held = None
+        self.tally.stop()
         self._teller.rest()
 
     async def leave(self, *, release: bool) -> None:
         """Keeps what was told, and gives the run's lease back if another owner shall go on; raises `StoreError`."""
+        self.tally.stop()
         self._teller.rest()
         batch = self._teller.take()
         if batch is not None:

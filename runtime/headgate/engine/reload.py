@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from headgate.compile.aside import Spare, spares_all, spares_none, spares_servers, with_mending
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
 from headgate.compile.diff import Difference, difference
 from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
-from headgate.compile.overlay import NO_OVERLAY, Overlay
+from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
 from headgate.compile.plan import Snapshot
 from headgate.compile.specs import Gateway
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
-from headgate.engine.conditions import accepted, applied, rejected
+from headgate.engine.conditions import accepted, applied, documents_fit, rejected
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays, custody_of
 from headgate.engine.relisting import Relisting
@@ -123,7 +125,8 @@ class Reloader:
             self._overlay = await self.overlays.read()
         if self._overlay is compiled.draft.overlay:
             return compiled
-        return await self._compile(compiled.draft.tree, kept=kept)
+        # Nobody can mend a document through the API before there is one.
+        return await self._compile(compiled.draft.tree, kept=kept, spare=spares_all)
 
     async def _fall_back(
         self, compiled: Compiled, findings: tuple[Diagnostic, ...], connect: Connect | None
@@ -165,7 +168,7 @@ class Reloader:
 
     async def _attempt(self, tree: Tree | None, by: Principal | None = None) -> Reloaded:
         live = self.live
-        compiled = await self._compile(tree)
+        compiled = await self._compile(tree, spare=partial(_spared, live))
         if compiled.stamp == live.stamp:
             self._describe(live)
             return Reloaded("unchanged", live.revision)
@@ -174,19 +177,23 @@ class Reloader:
         try:
             snapshot = await self._open(compiled, live)
         except BuildError as error:
-            self._reject(compiled, error.diagnostics)
-            refused = Reloaded("rejected", compiled.revision, diagnostics=error.diagnostics)
+            findings = with_mending(self._overlay, error.diagnostics)
+            self._reject(compiled, findings)
+            refused = Reloaded("rejected", compiled.revision, diagnostics=findings)
             return await audited(refused, self._host, by)
-        keys, changed = key_changes(live, snapshot), self._swap(compiled, snapshot)
+        keys, changed = key_changes(live, snapshot), await self._swap(compiled, snapshot)
         await self._accept(snapshot, compiled)
         done = Reloaded("applied", snapshot.revision, changed, compiled.warnings, keys)
         return await audited(done, self._host, by)
 
-    async def revise(self, overlay: Overlay, vet: Check = _fine, keep: Keep = _unkept) -> None:
+    async def revise(
+        self, overlay: Overlay, vet: Check = _fine, keep: Keep = _unkept, spare: Spare = spares_none
+    ) -> None:
         """Makes the overlay live with the tree that is live already, whatever the files are now; for who holds `turn`.
         `vet` may raise before anything is opened. `keep` is called before the swap, and when it raises nothing has
-        changed. Raises `BuildError` when the two do not compile."""
-        compiled = await self._keyring.compile(self._tree, kept=True, overlay=overlay, ask=False)
+        changed. Documents that `spare` lets be missed are set aside when they do not fit. Raises `BuildError` when the
+        two do not compile."""
+        compiled = await self._keyring.compile(self._tree, kept=True, overlay=overlay, ask=False, spare=spare)
         vet(compiled)
         snapshot = await self._open(compiled, self.live, tested=True)
         try:
@@ -194,10 +201,12 @@ class Reloader:
         except BaseException:
             snapshot.retire()
             raise
-        self._swap(compiled, snapshot)
         self._overlay = overlay
+        await self._swap(compiled, snapshot)
         if self._rejected is None:
             self._describe(snapshot)
+        else:
+            documents_fit(self.status, snapshot)
 
     @property
     def live(self) -> Snapshot:
@@ -216,8 +225,8 @@ class Reloader:
         async with self.turn:
             return await self._keyring.changed()
 
-    async def _compile(self, tree: Tree | None, *, kept: bool = False) -> Compiled:
-        compiled = await self._keyring.compile(tree, kept=kept, overlay=self._overlay)
+    async def _compile(self, tree: Tree | None, *, kept: bool = False, spare: Spare = spares_none) -> Compiled:
+        compiled = await self._keyring.compile(tree, kept=kept, overlay=self._overlay, spare=spare)
         self._outside = frozenset(compiled.draft.outside)
         return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
 
@@ -246,13 +255,15 @@ class Reloader:
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self.environ, self.relisting.changed, custody_of(self.overlays)).build()
 
-    def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
+    async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
         changed = difference(self.live.fingerprints, snapshot.fingerprints)
         if self._host is not None:
             self._host.swap(snapshot)
             self._host.poke()  # the keeper counts against the budgets of this revision
         self._tree, self._compiled = compiled.draft.tree, compiled
         applied(snapshot, changed, compiled)
+        if self._host is not None:
+            await self._host.withdraw()
         return changed
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
@@ -267,6 +278,11 @@ class Reloader:
     def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
         self._rejected = compiled.stamp
         rejected(self.status, compiled, findings)
+
+
+def _spared(live: Snapshot, document: OverlayDocument) -> bool:
+    """What an edit may set aside."""
+    return spares_servers(document) or any(each.document == document for each in live.aside)
 
 
 def _scrubbed(findings: Iterable[Diagnostic], redactor: Redactor) -> tuple[Diagnostic, ...]:

@@ -66,7 +66,8 @@ def _open_turn(found: Resumption, produced: tuple[Message, ...]) -> Turn | None:
 def _state(found: Resumption, step: int, call_id: str, waits: Mapping[tuple[str, WaitKind], WaitRecord]) -> CallState:
     own = {wait.kind: wait for (call, _), wait in waits.items() if call == call_id}
     started = step in found.started
+    asked = sorted((w for w in found.waits if (w.call_id, w.kind) == (call_id, "approval")), key=lambda w: w.created_at)
     return CallState(
         step, attempt=2 if started and not own else 1, begun=found.begun.get(step), started=started, waits=own,
-        resolved=found.resolved,
+        earlier=tuple(asked[:-1]), resolved=found.resolved,
     )  # fmt: skip

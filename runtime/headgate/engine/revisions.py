@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from headgate.compile.build import SERVERS
 from headgate.compile.plan import Snapshot
 
 
@@ -37,6 +38,13 @@ class Revisions:
     def _retire(self, old: Snapshot) -> None:
         self._closing = [each for each in (*self._closing, old) if not each.gone]
         old.retire()
+
+    async def withdraw(self) -> None:
+        """Closes the MCP servers that the live snapshot does not have any more, though runs may still hold them: what
+        was taken away is gone at once, in every process."""
+        kept = {each.identity for each in self.live.resources}
+        held = {each for snapshot in self._closing for each in snapshot.resources if each.identity[0] == SERVERS}
+        await asyncio.gather(*(each.close() for each in held if each.identity not in kept))
 
     async def close(self) -> None:
         """Retires the live one too, and waits until everything is closed."""

@@ -11,7 +11,7 @@ from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.core.context import Principal
 from headgate.core.events import EventId, Outcome
 from headgate.core.messages import Message
-from headgate.engine.calls import Bell
+from headgate.engine.bell import Bell
 from headgate.engine.eventlog import EventLog, Follower
 from headgate.engine.taint import Taint
 from headgate.stores.records import Progress, RunRequest

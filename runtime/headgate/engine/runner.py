@@ -14,7 +14,8 @@ from headgate.core.errors import ProviderError
 from headgate.core.events import AttemptStarted
 from headgate.core.messages import ErrorInfo, Message, Part, ToolCall
 from headgate.core.ports import ModelRequest, Restarted, TextChunk, ThinkingChunk, TurnDone
-from headgate.engine.calls import Bell, Calls
+from headgate.engine.bell import Bell
+from headgate.engine.calls import Calls
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.recorder import Recorder
 from headgate.engine.turn import Turn
@@ -101,7 +102,7 @@ class AgentRunner:
     async def _turn(self, messages: tuple[Message, ...], step: int) -> TurnDone:
         within = self.dispatch.within(step)
         request = self._request(messages, within)
-        async with aclosing(self.choice.stream(within, request)) as events:  # type: ignore[type-var]
+        async with aclosing(self.choice.stream(within, request)) as events:
             async for event in events:
                 if type(event) is TextChunk:  # the hot path: a class pattern costs several times as much
                     self.recorder.say(event.text, step)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from headgate.compile.build import SERVERS
+from headgate.compile.aside import Aside
 from headgate.compile.overlay import OverlayDocument
 from headgate.compile.plan import Snapshot
 from headgate.core.errors import Conflict, Invalid, NotFound
@@ -33,13 +33,14 @@ _PLAIN = ("transport", "command", "args", "env", "url", "enabled")
 @dataclass(frozen=True, slots=True)
 class Declared:
     """One server: `spec` has its references resolved, `document` is None for one of the tree, `live` None for one that
-    is not enabled."""
+    is not enabled or is set aside, `fault` says why it is."""
 
     id: str
     name: str
     spec: ServerSpec = field(repr=False)
     document: OverlayDocument | None
     live: Upstream | None
+    fault: str = ""
 
     @property
     def connected(self) -> bool:
@@ -81,12 +82,24 @@ def declared(snapshot: Snapshot) -> dict[str, Declared]:
     mcp = snapshot.gateway.mcp
     specs = {name: each.spec for name, each in live.items()}
     specs |= {name: mcp.effective(each) for name, each in mcp.servers.items()}
-    return {name: _declared(snapshot, name, specs[name], live.get(name)) for name in sorted(specs)}
+    found = {name: _declared(snapshot, name, each, live.get(name)) for name, each in specs.items()}
+    aside = [each for each in snapshot.aside if each.document.kind == KIND and each.document.name not in found]
+    found |= {each.document.name: _set_aside(snapshot, each) for each in aside}
+    return dict(sorted(found.items()))
+
+
+def _set_aside(snapshot: Snapshot, aside: Aside) -> Declared:
+    """What can be said of a server whose document does not fit; it may not be well-formed."""
+    body, name = aside.document.body, aside.document.name
+    plain = {each: body[each] for each in _PLAIN if each in body}
+    spec = ServerSpec.model_construct(**{**plain, "args": tuple(body.get("args", ()))})
+    identity = str(body.get(ID) or uuid.uuid5(_TREE, name))
+    return Declared(identity, name, spec, aside.document, None, snapshot.scrub(aside.reason))
 
 
 def _declared(snapshot: Snapshot, name: str, spec: ServerSpec, live: Upstream | None) -> Declared:
     document = snapshot.overlay.get(KIND, name)
-    own = document if document not in snapshot.hidden else None
+    own = document if document not in (*snapshot.hidden, *(each.document for each in snapshot.aside)) else None
     identity = own.body.get(ID) if own is not None else None
     return Declared(str(identity or uuid.uuid5(_TREE, name)), name, spec, own, live)
 
@@ -184,9 +197,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-async def withdraw(amender: Amender, snapshot: Snapshot, change: Change) -> None:
-    """Makes a change after which the server is not there under its name of now, and ends its connection and its program
-    at once, also for runs in progress. Raises `Conflict` when something of the tree needs the server."""
+async def withdraw(amender: Amender, change: Change) -> None:
+    """Makes a change after which the server is not there under its name of now: its connection and its program end at
+    once, also for runs in progress. Raises `Conflict` when something of the tree needs the server."""
     name = change.was or change.name
     try:
         await amend(amender, change)
@@ -194,6 +207,3 @@ async def withdraw(amender: Amender, snapshot: Snapshot, change: Change) -> None
         if change.body is not None:
             raise
         raise Conflict(f"MCP server {name!r} is needed: {error.message}", code="mcp_server_in_use") from None
-    for resource in snapshot.resources:
-        if resource.identity == (SERVERS, name):
-            await resource.close()

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from headgate.manifest.diagnostics import Diagnostic
 
-ConditionType = Literal["Ready", "Accepted", "Degraded", "RestartRequired", "Demo", "ToolsApproved"]
+ConditionType = Literal[
+    "Ready", "Accepted", "Degraded", "RestartRequired", "Demo", "ToolsApproved", "ServersReady", "DocumentsFit"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ class Status:
 
     @property
     def degraded(self) -> bool:
-        """Whether the gateway serves something else than what stands in the tree."""
-        held = self.conditions.get("Degraded")
-        return held is not None and held.status
+        """Whether the gateway serves something else than what stands in the tree and what the API has made."""
+        held, fit = self.conditions.get("Degraded"), self.conditions.get("DocumentsFit")
+        return (held is not None and held.status) or (fit is not None and not fit.status)
 
     def scrubbed(self, scrub: Callable[[str], str]) -> tuple[Diagnostic, ...]:
         """The findings without secrets."""

@@ -18,11 +18,13 @@ from headgate.core.events import Pending, RunState, RunWaiting
 from headgate.core.messages import ErrorInfo
 from headgate.engine.decisions import Decisions
 from headgate.engine.dispatch import Dispatch
+from headgate.engine.inputs import Inputs
 from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
 from headgate.engine.run import Run
 from headgate.engine.runner import AgentRunner, Start
 from headgate.engine.spill import Spill
+from headgate.engine.stillness import Stillness
 from headgate.stores.port import Ledger
 from headgate.stores.records import Parked
 from headgate.stores.told import Told
@@ -62,10 +64,12 @@ class Supervisor:
 
     async def _run(self, run: Run, recorder: Recorder, start: Start) -> After:
         clock = asyncio.timeout(max(run.timeout, 0.0))
+        stillness = Stillness(recorder.tally.skip)
         try:
             with Spill(self._folder, run.snapshot.gateway.limits.spill) as spill:
                 async with clock:
-                    stop = await self._runner(run, recorder, spill).run(start)
+                    with stillness.counted(clock):
+                        stop = await self._runner(run, recorder, spill, stillness).run(start)
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -92,17 +96,18 @@ class Supervisor:
             await recorder.keep(work, (RunWaiting(waits=pending), 0))
         except asyncio.CancelledError:  # too late: it waits already, and is ended by whoever takes it up for that
             return "left"
+        recorder.tally.stop()
         return "queued" if states == ["queued"] else "waiting"
 
-    def _runner(self, run: Run, recorder: Recorder, spill: Spill) -> AgentRunner:
+    def _runner(self, run: Run, recorder: Recorder, spill: Spill, stillness: Stillness) -> AgentRunner:
         order, snapshot = run.order, run.snapshot
         principal = order.principal
         session = SessionInfo(run.session_id, principal.team, principal.key, order.channel, principal.account)
         questions = Questions(run.plan, session, self._ledger, recorder, run.taint, decisions=self.decisions)
+        inputs = Inputs(questions, run.bell, stillness, snapshot.scrub)
         dispatch = Dispatch(
-            run.plan, session, recorder, questions, snapshot.scrub, partial(self._withdrawn, run),
-            snapshot.gateway.limits.tool_output, spill, decisions=self.decisions,
-            calling=run.calling,
+            run.plan, session, recorder, questions, inputs, snapshot.scrub, partial(self._withdrawn, run),
+            snapshot.gateway.limits.tool_output, spill, decisions=self.decisions, calling=run.calling,
         )  # fmt: skip
         system = run.plan.prompt.render(_scope(run, session))
         return AgentRunner(run.plan, run.choice, system, dispatch, recorder, run.session_id, run.bell)

@@ -9,6 +9,7 @@ from headgate.core.events import Outcome
 from headgate.core.ports import Broken, TurnDone
 from headgate.engine.accounts import Account
 from headgate.engine.teller import Teller
+from headgate.engine.windows import Used
 from headgate.stores.records import Progress
 from headgate.stores.usage import TurnUsage
 
@@ -22,6 +23,7 @@ class Tally:
         self._teller = teller
         self._rows = 0
         self._before, self._began = so_far.elapsed, time.monotonic()
+        self._counted = so_far.elapsed
 
     def turn(self, done: TurnDone, step: int, said: str) -> None:
         """The run has made a model turn, and said this in it."""
@@ -36,12 +38,27 @@ class Tally:
             return
         self.usage += done.usage
         self.cost += done.cost or 0.0
-        self.account.add(done.cost or 0.0, done.usage.total)
+        broken, seconds = isinstance(done, Broken), self._passed()
+        self.account.add(Used(done.cost or 0.0, done.usage.total, int(not broken), seconds))
         self._rows += 1
         self._teller.owe(TurnUsage(
             n=self._rows, step=step, at=self._teller.clock(), provider=done.provider, model=done.model,
-            usage=done.usage, cost=done.cost, broken=isinstance(done, Broken), owner=self.account.owner,
+            usage=done.usage, cost=done.cost, broken=broken, owner=self.account.owner, seconds=seconds,
         ))  # fmt: skip
+
+    def stop(self) -> None:
+        """The run has ended: the time since its last turn counts too."""
+        self.account.add(Used(seconds=self._passed()))
+
+    def _passed(self) -> float:
+        """The seconds that have not been counted yet."""
+        now = self.elapsed
+        passed, self._counted = max(now - self._counted, 0.0), max(now, self._counted)
+        return round(passed, 3)
+
+    def skip(self, seconds: float) -> None:
+        """These were no time of the run."""
+        self._began += seconds
 
     @property
     def elapsed(self) -> float:

@@ -16,8 +16,9 @@ class CallState:
     """What is known of one call when it is made, or made again.
 
     `begun` is when an earlier owner of the run kept the intent to make it, in epoch seconds; `started` says whether its
-    `tool.started` is in the log, `resolved` whose `approval.resolved` are. `waits` has the newest of each kind.
-    `attempt` counts from 1. `remarks` are what the model is told beside the result, and which rule says so.
+    `tool.started` is in the log, `resolved` whose `approval.resolved` are. `waits` has the newest of each kind,
+    `earlier` the approvals before the newest. `attempt` counts from 1. `remarks` are what the model is told beside the
+    result, and which rule says so.
     """
 
     step: int
@@ -25,8 +26,15 @@ class CallState:
     begun: float | None = None
     started: bool = False
     waits: dict[WaitKind, WaitRecord] = field(default_factory=dict)
+    earlier: tuple[WaitRecord, ...] = ()
     resolved: frozenset[str] = frozenset()
     remarks: dict[str, GatewayError] = field(default_factory=dict)
+
+    @property
+    def approvals(self) -> tuple[WaitRecord, ...]:
+        """All questions about whether the call may be made, in the order in which they were asked."""
+        newest = self.waits.get("approval")
+        return self.earlier if newest is None else (*self.earlier, newest)
 
 
 @dataclass(slots=True)
@@ -75,5 +83,6 @@ class Turn:
 
 
 def newest(waits: tuple[WaitRecord, ...]) -> Mapping[tuple[str, WaitKind], WaitRecord]:
-    """The newest wait of each call and kind."""
-    return {(wait.call_id, wait.kind): wait for wait in sorted(waits, key=lambda each: each.created_at)}
+    """The newest wait of each call and kind; those of calls that were held are of no use to who goes on."""
+    kept = sorted((each for each in waits if not each.held), key=lambda each: each.created_at)
+    return {(wait.call_id, wait.kind): wait for wait in kept}

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
+
+from headgate.core.outlast import outlast
 
 
-async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
+async def carry_out(work: Awaitable[object]) -> bool:
     """Runs the work to its end, whatever happens to the caller, and raises what it raises.
 
     Returns whether the caller was cancelled meanwhile; it is then for the caller to stop.
     """
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
+    task = asyncio.ensure_future(work)  # a future is carried out by whoever made it
+    cancelled = await outlast(task)
     task.result()
-    return cancelled
+    return cancelled is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -34,9 +34,11 @@ class Premises(Protocol):
     """What the warden looks after."""
 
     ledger: Ledger
-    runs: dict[str, Run]
     streams: Streams
     visitors: Visitors
+
+    @property
+    def runs(self) -> Mapping[str, Run]: ...
 
     @property
     def snapshot(self) -> Snapshot: ...

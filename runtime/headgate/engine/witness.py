@@ -84,6 +84,8 @@ class Witness:
             "expires_at": wait.expires_at,
             **noted(wait.args, self.detail, self.scrub),
         }
+        if wait.question is not None:
+            details |= {"server": wait.question.server, "mode": "url" if wait.question.url else "form"}
         if wait.approvers:
             details["approvers"] = wait.approvers
         return self._entry(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from time import monotonic
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -77,11 +77,11 @@ class Audit(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn as it is; one that is broken off is told, too."""
         began, outcome, done = monotonic(), "error", None
         try:
-            async with aclosing(cast("Any", call_next(request))) as events:
+            async with aclosing(call_next(request)) as events:
                 async for event in events:
                     if isinstance(event, TurnDone):
                         done, outcome = event, event.stop

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from datetime import UTC, tzinfo
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
@@ -98,13 +98,13 @@ class Budget(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn, unless the budget is spent; a watched one has been made already, and is counted anyway."""
         holder = self._holder(ctx)
         refused = self._spent(await self._meter.spent(holder))
         if refused is not None and not ctx.watched:
             raise refused
-        async with aclosing(cast("Any", call_next(request))) as events:
+        async with aclosing(call_next(request)) as events:
             async for event in events:
                 if isinstance(event, TurnDone):
                     await self._count(holder, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -42,9 +42,19 @@ class InterceptorSpec(Spec):
         """Around what the interceptor will stand once it is open."""
         return frozenset({"tool"})
 
+    @property
+    def loudness(self) -> Mode:
+        """The mode of what it only says, whatever it would refuse."""
+        return "audit" if self.mode == "audit" else "warn"
+
     def handles(self, _tool: Annotations, /) -> bool:
         """Whether the kind does anything about calls of a tool that behaves like this."""
         return True
+
+
+def touched_by(places: Iterable[str]) -> Touched:
+    """What a kind touches that looks at these places: `input` and `output` are those of turns, the others of calls."""
+    return frozenset("model" if place in ("input", "output") else "tool" for place in places)
 
 
 def conversation(ctx: RunContext | ToolContext) -> str:
@@ -60,7 +70,7 @@ class Passing:
 
     def around_model(
         self, _ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """See `Interceptor.around_model`."""
         return call_next(request)
 

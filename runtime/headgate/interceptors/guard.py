@@ -5,27 +5,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from headgate.core.context import Mode, RunContext, ToolContext
+from headgate.core.context import RunContext, ToolContext
 from headgate.core.errors import PolicyRefused
 from headgate.core.kind import Env, Key, Kind
 from headgate.core.messages import Message, ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
 from headgate.core.scalars import Duration
 from headgate.expressions.pattern import PatternText
-from headgate.interceptors.common import InterceptorSpec, Passing, Touched
+from headgate.interceptors.common import InterceptorSpec, Passing, Touched, touched_by
 from headgate.interceptors.guard_judge import Judge, NoVerdict
 from headgate.interceptors.texts import scalars
-from headgate.interceptors.turns import asked, whole
+from headgate.interceptors.turns import asked, judged
 
 Judged = Literal["input", "output", "arguments", "results"]
-_OF_TURNS = frozenset({"input", "output"})
 _SHOWN = 300
 
 
@@ -62,10 +61,7 @@ class GuardSpec(InterceptorSpec):
     @property
     def touches(self) -> Touched:
         """What it judges."""
-        touched: set[Literal["model", "tool"]] = set()
-        for each in self.on:
-            touched.add("model" if each in _OF_TURNS else "tool")
-        return frozenset(touched)
+        return touched_by(self.on)
 
 
 class Guard(Passing):
@@ -80,7 +76,7 @@ class Guard(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn, if what was said may be said, and what is going to be."""
         if "input" in self._spec.on:
             await self._check(ctx, "the user's message", asked(request))
@@ -88,14 +84,13 @@ class Guard(Passing):
         async def judge(message: Message) -> None:
             await self._check(ctx, "the answer", message.text)
 
-        events = call_next(request)
-        async with aclosing(cast("Any", whole(events, judge) if "output" in self._spec.on else events)) as told:
-            async for event in told:
+        async with aclosing(judged(call_next(request), judge if "output" in self._spec.on else None)) as events:
+            async for event in events:
                 yield event
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call, if its arguments may go in, and its result, if that may come out."""
-        within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
+        within = ctx.run_context
         if "arguments" in self._spec.on and not ctx.resumed:
             await self._check(within, f"the arguments of {call.name}", "\n".join(scalars(call.args or {})))
         result = await call_next(call, ctx)
@@ -133,8 +128,7 @@ class Guard(Passing):
         said = f"{self._name} has not judged {what}: {reason}"
         if self._spec.failure == "closed":
             raise PolicyRefused(said, code="not_judged")
-        mode: Mode = "audit" if self._spec.mode == "audit" else "warn"
-        ctx.decide(self._name, "warn", "not_judged", said, mode=mode)
+        ctx.decide(self._name, "warn", "not_judged", said, mode=self._spec.loudness)
 
 
 def models(spec: GuardSpec) -> Mapping[Key, str]:

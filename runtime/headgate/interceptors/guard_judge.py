@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Any, cast
 
 import msgspec
 
@@ -57,7 +56,7 @@ class Judge:
             raise NoVerdict(f"its answer is no verdict: {error}") from None
 
     async def _done(self, request: ModelRequest) -> TurnDone:
-        async with aclosing(cast("Any", self._model.stream(request))) as events:
+        async with aclosing(self._model.stream(request)) as events:
             async for event in events:
                 if isinstance(event, TurnDone):
                     return event

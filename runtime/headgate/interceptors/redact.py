@@ -7,10 +7,10 @@ transcript too, so a model does not see it again.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
@@ -131,12 +131,12 @@ class Redact(Passing):
 
     async def around_model(
         self, _ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn, redacted as it is told."""
         text = "text" in self._spec.places
         stream = _Stream(self._redactor)
         with _bounded():
-            async with aclosing(cast("Any", call_next(request))) as events:
+            async with aclosing(call_next(request)) as events:
                 async for event in events:
                     for told in stream.told(event) if text else ():
                         yield told

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, cast
 
 from headgate.core.messages import Message
 from headgate.core.ports import ModelEvent, ModelRequest, Restarted, TurnDone
@@ -19,12 +18,12 @@ def asked(request: ModelRequest) -> str:
     return newest.text if newest is not None and newest.role == "user" else ""
 
 
-async def whole(events: AsyncIterator[ModelEvent], judge: Judge) -> AsyncIterator[ModelEvent]:
-    """The events of a turn, none of its text before it has been judged."""
+async def judged(events: AsyncGenerator[ModelEvent], judge: Judge | None) -> AsyncGenerator[ModelEvent]:
+    """The events of a turn, none of its text before it has been judged; as they come when there is no judge."""
     held: list[ModelEvent] = []
-    async with aclosing(cast("Any", events)) as source:
+    async with aclosing(events) as source:
         async for event in source:
-            if isinstance(event, Restarted):
+            if judge is None or isinstance(event, Restarted):
                 held.clear()
                 yield event
                 continue

@@ -6,24 +6,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import httpx2
 import msgspec
 import structlog
 from pydantic import Field
 
-from headgate.core.context import Mode, RunContext, ToolContext
+from headgate.core.context import RunContext, ToolContext
 from headgate.core.errors import GatewayError, PolicyRefused
 from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Message, Text, ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
 from headgate.core.scalars import Duration, Secret, SomeSize
-from headgate.interceptors.common import InterceptorSpec, Passing, Touched
+from headgate.interceptors.common import InterceptorSpec, Passing, Touched, touched_by
 from headgate.interceptors.texts import warned
-from headgate.interceptors.turns import asked, whole
+from headgate.interceptors.turns import asked, judged
 from headgate.interceptors.webhook_wire import (
     Answer,
     BadAnswer,
@@ -38,8 +38,6 @@ from headgate.interceptors.webhook_wire import (
 from headgate.net.client import exchange, read
 
 log = structlog.get_logger("headgate.webhook")
-
-_OF_TURNS = frozenset({"input", "output"})
 
 
 class WebhookSpec(InterceptorSpec):
@@ -70,10 +68,7 @@ class WebhookSpec(InterceptorSpec):
     @property
     def touches(self) -> Touched:
         """What it is asked about."""
-        touched: set[Literal["model", "tool"]] = set()
-        for event in self.on:
-            touched.add("model" if event in _OF_TURNS else "tool")
-        return frozenset(touched)
+        return touched_by(self.on)
 
 
 class Webhook(Passing):
@@ -88,7 +83,7 @@ class Webhook(Passing):
 
     async def around_model(
         self, ctx: RunContext, request: ModelRequest, call_next: ModelNext, /
-    ) -> AsyncIterator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent]:
         """The turn, if the service allows what was said, and what is going to be."""
         text = asked(request)
         if "input" in self._spec.on and text:
@@ -97,14 +92,13 @@ class Webhook(Passing):
         async def judge(message: Message) -> None:
             await self._said(ctx, "output", message)
 
-        events = call_next(request)
-        async with aclosing(cast("Any", whole(events, judge) if "output" in self._spec.on else events)) as told:
-            async for event in told:
+        async with aclosing(judged(call_next(request), judge if "output" in self._spec.on else None)) as events:
+            async for event in events:
                 yield event
 
     async def around_tool(self, ctx: ToolContext, call: ToolCall, call_next: ToolNext, /) -> ToolResult:
         """The call, if the service allows it, with what it makes of arguments and result."""
-        within = ctx.within or RunContext(ctx.run, ctx.step, ctx.agent, ctx.session)
+        within = ctx.run_context
         if "call" in self._spec.on and not ctx.resumed:
             answer = await self._asked(within, "call", about_call(ctx, call, None, self._spec.send))
             ctx.memo.clear()
@@ -134,13 +128,8 @@ class Webhook(Passing):
         if answer.decision == "deny":
             raise PolicyRefused(answer.message or f"the policy service {self._name} denies {what}", code=code)
         message = answer.message or f"the policy service {self._name} warns of {what}"
-        within.decide(self._name, "warn", code, message, mode=self._loud)
+        within.decide(self._name, "warn", code, message, mode=self._spec.loudness)
         return [f"{self._name}: {message}"]
-
-    @property
-    def _loud(self) -> Mode:
-        """The mode of what is only said."""
-        return "audit" if self._spec.mode == "audit" else "warn"
 
     def _rewritten(self, within: RunContext, result: ToolResult, value: Any) -> ToolResult:
         if result.error is not None:
@@ -191,7 +180,7 @@ class Webhook(Passing):
         log.warning("webhook.failed", policy=self._name, run=within.run, reason=self._scrub(reason))
         if self._spec.failure == "closed":
             raise PolicyRefused(said, code="not_judged", retryable=event != "result")
-        within.decide(self._name, "warn", "not_judged", said, mode=self._loud)
+        within.decide(self._name, "warn", "not_judged", said, mode=self._spec.loudness)
 
 
 def check(spec: WebhookSpec, _scope: Scope) -> Iterable[Finding]:

@@ -56,7 +56,7 @@ def read_account(text: str) -> Account:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise ValueError("is not JSON; give the content of the key file, as ${file:/run/secrets/key.json} does")
+        raise ValueError("is not JSON; it must be the whole content of the key file")
     if body.get("type") != "service_account":
         raise ValueError("is not the key of a service account: its 'type' is another")
     for name in _MEMBERS:

@@ -84,7 +84,7 @@ def _known(error: BaseException) -> ServerFault | None:
         case httpx2.InvalidURL():
             return ServerFault(f"the URL cannot be used: {error}", code="config_error", retryable=False)
         case OSError() if error.errno in (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.E2BIG):
-            return ServerFault(f"the program cannot be started: {error.strerror}", code="config_error")
+            return ServerFault(f"the program cannot be started: {error.strerror}", retryable=False, sent=False)
         case OSError():
             return ServerFault(f"the program cannot be started: {error.strerror or error}")
     return None

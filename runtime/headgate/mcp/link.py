@@ -22,13 +22,15 @@ from pydantic import ValidationError
 
 from headgate import __version__
 from headgate.core.errors import ToolError
+from headgate.core.inputs import Round
 from headgate.core.kind import Env
 from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
+from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
-from headgate.mcp.replies import Calls, answers
+from headgate.mcp.replies import Called, Calls, responses, visiting
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.streams import Ready
 
@@ -52,8 +54,17 @@ class Link:
     stale: asyncio.Event
     refused: list[str]
     calls: Calls
-    pid: int | None = None
+    child: stdio.Child | None = None
     followed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, of a server that is a program."""
+        return self.child.pid if self.child is not None else None
+
+    async def reason(self) -> str:
+        """Why it is over."""
+        return await _reason(self.child) or "the connection to the server was lost"
 
     @property
     def protocol(self) -> str:
@@ -118,12 +129,14 @@ class Link:
             return ()
         return tuple(str(each.get("uri", each.get("name"))) for each in raw)
 
-    async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult:
-        """Calls a tool, and answers what the server asks meanwhile; raises `ServerFault` and `ToolError`."""
+    async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
+        """Calls a tool; a round of questions when the server interrupts the call for them, which is made again with
+        the replies then. What the server asks while the call is held is answered here. Raises `ServerFault` and
+        `ToolError`."""
         sending = remote.Sending()
         token = remote.SENDING.set(sending)
         try:
-            with self.calls.made(asking.ask):
+            with self.calls.made(name, asking):
                 return await self._rounds(name, args, asking)
         except MCPError as error:
             raise self._failure(error, sending) from error
@@ -134,18 +147,38 @@ class Link:
         finally:
             remote.SENDING.reset(token)
 
-    async def _rounds(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult:
-        given: Any = None
-        state: str | None = None
-        for _ in range(ROUNDS):
+    async def _rounds(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
+        if self.protocol not in MODERN_PROTOCOL_VERSIONS:
+            return await self._once(name, args, asking)
+        begun = asking.round
+        while True:
             result = await self.client.session.call_tool(
-                name, args, progress_callback=_follow(asking), input_responses=given, request_state=state,
-                allow_input_required=True,
+                name, args, progress_callback=_follow(asking), input_responses=responses(begun) if begun else None,
+                request_state=begun.state if begun else None, allow_input_required=True,
             )  # fmt: skip
             if not isinstance(result, types.InputRequiredResult):
                 return result
-            given, state = await answers(result, asking.ask), result.request_state
-        raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
+            count = begun.n + 1 if begun else 1
+            if count > ROUNDS:
+                raise ToolError("tool_error", f"the server asked for input more than {ROUNDS} times")
+            begun = self.calls.round(result, Called(name, asking), count)
+            if begun.questions:
+                return begun
+
+    async def _once(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
+        """The call as it was before 2026-07-28: what the server asks comes on the connection, but for addresses that
+        it wants visited before the call is made at all (2025-11-25, `URLElicitationRequiredError`)."""
+        before = asking.round
+        if before is not None and visiting(before) and any(each.action != "accept" for each in before.replies.values()):
+            raise ToolError("tool_error", "the server needs an address visited first, and nobody agreed to that")
+        try:
+            return await self.client.session.call_tool(name, args, progress_callback=_follow(asking))
+        except MCPError as error:
+            count = before.n + 1 if before is not None else 1
+            wanted = self.calls.errand(error, Called(name, asking), count) if count <= ROUNDS else None
+            if wanted is None:
+                raise
+            return wanted
 
     def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
@@ -220,11 +253,10 @@ async def linked(
     """A connection with the protocol agreed on; leaving closes it. Raises what the transport and the SDK raise."""
     async with contextlib.AsyncExitStack() as stack:
         over, stale = asyncio.Event(), asyncio.Event()
-        pid: int | None = None
+        child: stdio.Child | None = None
         status: Callable[[], int | None] = lambda: None  # noqa: E731
         if spec.kind == "stdio":
             streams, child = await stack.enter_async_context(stdio.spoken_to(program(spec, env, heard)))
-            pid = child.pid
         else:
             streams, watched = await stack.enter_async_context(remote.reached(spec, env, over.set, auth))
             status = lambda: watched.status  # noqa: E731
@@ -234,10 +266,12 @@ async def linked(
                 stale.set()
 
         refused: list[str] = []
-        calls = Calls()
+        calls = Calls(env.name, spec.elicitation_timeout)
         client = Client(
-            Ready(streams, over, refused), mode=mode, message_handler=noticed, elicitation_callback=calls.pushed,
-            cache=None, client_info=types.Implementation(name="headgate", version=__version__),
+            Ready(streams, over, refused), mode=mode, message_handler=noticed, cache=None,
+            # Declared to the server only if its questions are asked.
+            elicitation_callback=calls.pushed if spec.elicitation == "ask" else None,
+            client_info=types.Implementation(name="headgate", version=__version__),
         )  # fmt: skip
         try:
             await stack.enter_async_context(client)
@@ -245,13 +279,17 @@ async def linked(
             said = next((each for each in leaves(error) if isinstance(each, MCPError)), None)
             if said is None:
                 raise
-            raise _refused(said, status()) from error
-        yield Link(client, over, stale, refused, calls, pid)
+            raise _refused(said, status(), await _reason(child)) from error
+        yield Link(client, over, stale, refused, calls, child)
 
 
-def _refused(error: MCPError, status: int | None) -> ServerFault:
+async def _reason(child: stdio.Child | None) -> str | None:
+    return await parting(child) if child is not None else None
+
+
+def _refused(error: MCPError, status: int | None, reason: str | None) -> ServerFault:
     if error.code == types.CONNECTION_CLOSED:
-        return EndedEarly("the server ended the connection while it was being set up")
+        return EndedEarly(reason or "the server ended the connection while it was being set up")
     if status is not None:
         return of_status(status)
     code = "timeout" if error.code == types.REQUEST_TIMEOUT else "connection_error"

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
+from headgate.mcp.listing import visible
+
 log = structlog.get_logger("headgate.mcp")
 
 LINES = 200
@@ -16,7 +18,8 @@ WINDOW = 10.0
 
 
 class Murmur:
-    """Logs the lines of the server `name`; `scrub` takes secrets out of them."""
+    """Logs the lines of the server `name`; `scrub` takes secrets out of them. What people cannot see, such as
+    the escape sequences of terminals, is left out."""
 
     def __init__(self, name: str, scrub: Callable[[str], str], clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
@@ -35,7 +38,7 @@ class Murmur:
             self._until, self._lines = now + WINDOW, 0
         self._lines += 1
         if self._lines <= LINES:
-            log.info("mcp.stderr", server=self._name, line=self._scrub(line))
+            log.info("mcp.stderr", server=self._name, line=self._scrub(visible(line)))
 
     def flush(self) -> None:
         """Tells how many lines of the window were left out."""

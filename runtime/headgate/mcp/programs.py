@@ -16,15 +16,17 @@ _PASSED = frozenset({"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG",
 
 
 def program(spec: ServerSpec, env: Env, heard: Callable[[str], None]) -> stdio.Program:
-    """What is run for a server; raises `ServerFault("config_error")` when the program or the directory is missing."""
+    """What is run for a server; raises `ServerFault` when the program or the directory is missing, which no further
+    attempt mends by itself."""
     assert spec.command is not None
     passed = {name: value for name, value in env.environ.items() if name in _PASSED or name.startswith("LC_")}
     folder = (env.root / (spec.cwd or "")).resolve()
     if not folder.is_dir():
-        raise ServerFault(f"'cwd' is no directory: {spec.cwd}", code="config_error")
+        raise ServerFault(f"'cwd' is no directory: {spec.cwd}", code="config_error", retryable=False)
     path = passed.get("PATH", os.defpath)
     named = spec.command if "/" not in spec.command else str(folder / Path(spec.command))
     found = shutil.which(named, path=path)
     if found is None:
-        raise ServerFault(f"there is no program {spec.command!r}; looked in {path}", code="config_error")
+        message = f"there is no program {spec.command!r}; looked in {path}"
+        raise ServerFault(message, retryable=False, sent=False)
     return stdio.Program((found, *map(str, spec.args)), str(folder), {**passed, **spec.env}, heard)

@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headgate.core.kind import Spec
-from headgate.core.scalars import Name, Patience
+from headgate.core.scalars import Duration, Name, Patience
 from headgate.mcp.auth import Auth
 from headgate.mcp.auth_user import OAuth2User
 from headgate.mcp.headers import HeaderName, HeaderValue
 
 Transport = Literal["stdio", "streamable_http", "sse"]
-SUBSYSTEM = {"x-reload": "subsystem"}
 PREFIX = r"^$|^[a-z0-9]([a-z0-9-]|_(?!_)){0,30}(?<!_)$"
 URL = r"^https?://[^\s/?#@]+([/?][^\s#]*)?$"
 _TEXT = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -63,6 +62,11 @@ class ServerSpec(Spec):
     """Globs of the tools that are offered, by the server's own names for them."""
     deny: _GLOBS = ()
     """Globs of the tools that are not."""
+    elicitation: Literal["ask", "decline"] = "ask"
+    """What becomes of questions that the server asks a person during a call (MCP elicitation): `ask` lets the run wait
+    for an answer, `decline` says no, and does not tell the server that it could ask."""
+    elicitation_timeout: Annotated[Duration, Field(gt=0)] = 600.0
+    """How long somebody has to answer a question; then the server is told that nobody did."""
     pin: Literal["off", "warn", "block"] = "off"
     """What becomes of a tool that is new, or whose definition is another than the approved one: `warn` offers it and
     says so, `block` holds it back until somebody approves it. What the server lists at first is approved."""
@@ -127,6 +131,9 @@ class Mcp(Spec):
     """Which servers may be configured at all."""
     servers: dict[Name, ServerSpec] = {}
     """The servers by name. Their tools are called `NAME__TOOL`."""
+    from_api: tuple[Name, ...] = ()
+    """Names of servers that are made through the API and not declared here: agents may name them and their tools,
+    whether they are there yet or not."""
 
     pins: dict[Name, Approved] = {}
     """What was approved of the tools of servers that have `pin`, by server. The gateway and the API write it; who

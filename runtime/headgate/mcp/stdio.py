@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,8 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 
-from headgate.mcp.faults import ServerFault
+from headgate.core.outlast import finish, outlast
+from headgate.programs.group import Group
 
 MAX_LINE = 16 << 20
 """Bytes of one message; a program that writes a longer one is ended."""
@@ -28,7 +27,6 @@ LEAVE = 1.0
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 _LAST = 2.0
-_TICK = 0.01
 _DRAIN = 0.2
 _QUEUE = 64
 _SAID = 4096
@@ -45,11 +43,14 @@ class Program:
 
 
 class Child(asyncio.SubprocessProtocol):
-    """The running program: complete lines of its output are queued, its end is an event."""
+    """The running program: complete lines of its output are queued. `exited` is its end, with the exit code or the
+    negative signal in `code`; `silent` is the end of its standard error."""
 
     def __init__(self, heard: Callable[[str], None]) -> None:
         self.pid = 0
+        self.code: int | None = None
         self.exited = asyncio.Event()
+        self.silent = asyncio.Event()
         self.lines: deque[bytes] = deque()
         self.arrived = asyncio.Event()
         self.ended = False
@@ -58,6 +59,7 @@ class Child(asyncio.SubprocessProtocol):
         self.writable.set()
         self._heard = heard
         self._rest = {1: bytearray(), 2: bytearray()}
+        self._said = b""
         self._transport: asyncio.SubprocessTransport | None = None
         self._paused = False
 
@@ -77,6 +79,7 @@ class Child(asyncio.SubprocessProtocol):
         self._rest[fd] = bytearray(last)
         if fd == 2:
             for line in whole:
+                self._said = line[:_SAID] if line.strip() else self._said
                 self._heard(line[:_SAID].decode("utf-8", "replace").rstrip("\r"))
             return
         self.lines.extend(line for line in whole if line.strip())
@@ -90,6 +93,7 @@ class Child(asyncio.SubprocessProtocol):
             self._rest[2].clear()
         elif len(self._rest[fd]) > MAX_LINE:
             self.overflow = True
+            self._heard(f"a message of more than {MAX_LINE >> 20} MiB")
             self._finish()
 
     def pipe_connection_lost(self, fd: int, _exc: Exception | None) -> None:
@@ -98,9 +102,17 @@ class Child(asyncio.SubprocessProtocol):
             self._finish()
         elif fd == 0:
             self.writable.set()
+        else:
+            self.silent.set()
+
+    @property
+    def words(self) -> str:
+        """The last line that the program wrote to standard error."""
+        return bytes(self._rest[2][:_SAID].strip() or self._said).decode("utf-8", "replace")
 
     def process_exited(self) -> None:
         """The program has gone; what it left in its pipes may still be read."""
+        self.code = self._transport.get_returncode() if self._transport else None
         self.exited.set()
         asyncio.get_running_loop().call_later(_DRAIN, self._finish)
 
@@ -144,11 +156,7 @@ class Child(asyncio.SubprocessProtocol):
 @contextlib.asynccontextmanager
 async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, Child]]:
     """The streams of a running program; leaving ends it and its group, whatever happens meanwhile."""
-    loop = asyncio.get_running_loop()
-    transport, child = await loop.subprocess_exec(
-        lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
-    )  # fmt: skip
+    transport, child = await _start(program)
     child.pid = transport.get_pid()
     to_session, from_program = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_program, from_session = anyio.create_memory_object_stream[SessionMessage](0)
@@ -161,23 +169,33 @@ async def spoken_to(program: Program) -> AsyncIterator[tuple[TransportStreams, C
             stream.close()
         ending = asyncio.create_task(_end(transport, child, (reader, writer)), name=f"end {program.argv[0]}")
         try:
-            await _whole(ending)
+            await finish(ending)
+            ending.result()
         finally:
             for rest in (to_session, from_session):
                 rest.close()
 
 
-async def _whole(task: asyncio.Task[None]) -> None:
-    """Waits for the task whatever happens, or the program would be left; a cancellation is passed on afterwards."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
+async def _start(program: Program) -> tuple[asyncio.SubprocessTransport, Child]:
+    """Starts it; whoever is cancelled meanwhile leaves nothing of it, which the loop does not see to: it ends a program
+    that it has half started, but not what that has started in turn."""
+    starting = asyncio.create_task(
+        asyncio.get_running_loop().subprocess_exec(
+            lambda: Child(program.heard), *program.argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, cwd=program.cwd, env=dict(program.env), start_new_session=True,
+        )
+    )  # fmt: skip
+    try:
+        await finish(starting)
+    except asyncio.CancelledError:
+        if starting.exception() is None:
+            transport, child = starting.result()
+            group = Group(transport.get_pid(), child.exited)
+            await outlast(asyncio.create_task(group.end(grace=GRACE, last=_LAST)))
+            with contextlib.suppress(PermissionError):
+                transport.close()
+        raise
+    return starting.result()
 
 
 async def _read(child: Child, session: anyio.abc.ObjectSendStream[SessionMessage | Exception]) -> None:
@@ -219,43 +237,9 @@ async def _end(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LEAVE):
             await child.exited.wait()
-    for sign, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, _LAST)):
-        if not _signal(child, sign) or await _is_gone(child, patience):
-            break
+    await Group(child.pid, child.exited).end(grace=GRACE, last=_LAST)
     with contextlib.suppress(PermissionError):
         transport.close()
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-async def _is_gone(child: Child, patience: float) -> bool:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
-    while _signal(child, 0):
-        if loop.time() >= deadline:
-            return False
-        await asyncio.sleep(_TICK)
-    return True
-
-
-def _signal(child: Child, sign: int) -> bool:
-    """Signals the group; whether there is anybody left in it."""
-    if child.exited.is_set():
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-child.pid, os.WNOHANG)[0]:
-                pass
-    try:
-        os.killpg(child.pid, sign)
-    except ProcessLookupError:
-        return not child.exited.is_set()
-    except PermissionError:
-        return True
-    return True
-
-
-def gone(child: Child) -> ServerFault:
-    """Why the program is not spoken to any more."""
-    if child.overflow:
-        return ServerFault(f"the program wrote a message of more than {MAX_LINE >> 20} MiB")
-    return ServerFault("the program ended")

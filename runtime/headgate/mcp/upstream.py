@@ -40,9 +40,8 @@ class Upstream:
         self.name = name
         self.spec = spec
         self.listing: Listing = NOTHING
-        self.listed = False
+        self.listed = self.closing = False
         self.withheld: frozenset[str] = frozenset()
-        self.closing = False
         self.version = 0
         self._wiring = wiring
         self._link: Link | None = None
@@ -52,8 +51,7 @@ class Upstream:
         self._restarts = 0
         self._renewal = Together()
         self.moved = asyncio.Condition()
-        self._wanted = asyncio.Event()
-        self._suspect = asyncio.Event()
+        self._wanted, self._suspect = asyncio.Event(), asyncio.Event()
 
     @property
     def required(self) -> bool:
@@ -99,8 +97,7 @@ class Upstream:
         while not self.closing:
             begun = asyncio.get_running_loop().time()
             try:
-                await self._connection()
-                fault = ServerFault("the connection to the server was lost")
+                fault = ServerFault(await self._connection())
             except Exception as error:  # noqa: BLE001
                 fault = fault_of(error)
             await self._lost(fault)
@@ -108,8 +105,8 @@ class Upstream:
                 self._backoff.reset()
             await self._backoff.pause(self._wanted)
 
-    async def _connection(self) -> None:
-        """One connection, from its beginning to its end."""
+    async def _connection(self) -> str:
+        """One connection, from its beginning to its end; why it ended."""
         limit, loop = self.spec.connection_timeout or 10.0, asyncio.get_running_loop()
         arrived = False
         clock = asyncio.timeout(limit)
@@ -126,6 +123,7 @@ class Upstream:
                         relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
                         watching = group.create_task(self._watch(link), name=f"health of {self.name}")
                         await link.over.wait()
+                        reason: str = await link.reason()
                         for task in (following, relisting, watching):
                             task.cancel()
                 finally:
@@ -140,6 +138,7 @@ class Upstream:
             if arrived or not clock.expired():
                 raise
             raise ServerFault(f"the server did not answer within {limit:g} s", code="timeout") from error
+        return reason
 
     async def _arrived(self, link: Link, listing: Listing) -> None:
         async with self.moved:
@@ -185,7 +184,8 @@ class Upstream:
         self._wiring.tell_lost(self.name, fault)
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
-        """The SDK's result of one call of the server's tool; raises `ToolError`.
+        """The SDK's result of one call of the server's tool, or the round of questions for which the server has
+        interrupted it; raises `ToolError`.
 
         A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
         """
@@ -196,7 +196,7 @@ class Upstream:
                 return await self._called(link, tool, args, asking)
             except ServerFault as fault:
                 again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
-                if not again or fault.code == "config_error":
+                if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
             await self._left(link, asking.deadline)
 

@@ -34,7 +34,9 @@ class Link(Protocol):
     over: asyncio.Event
     stale: asyncio.Event
     followed: asyncio.Event
-    pid: int | None
+
+    @property
+    def pid(self) -> int | None: ...
 
     @property
     def protocol(self) -> str: ...
@@ -49,6 +51,8 @@ class Link(Protocol):
     async def changes(self) -> None: ...
 
     async def probe(self) -> None: ...
+
+    async def reason(self) -> str: ...
 
 
 Connect = Callable[[str], AbstractAsyncContextManager[Any]]
@@ -101,7 +105,7 @@ class Absence:
         now = self._wiring.clock()
         if self.failures == 0:
             self.since = now
-        briefly = known and now - self.since < BRIEF and fault.code != "config_error"
+        briefly = known and now - self.since < BRIEF and fault.retryable
         self.fault, self.state = fault, "restarting" if briefly else "down"
         self.failures += 1
 
@@ -110,7 +114,7 @@ class Absence:
         fault = self.fault
         if fault is None or self.failures < patience:
             return False
-        return fault.code == "config_error" or (fault.code == "auth_error" and not fault.retryable)
+        return not fault.retryable
 
     def shown(self, fault: ServerFault | None = None) -> ErrorInfo | None:
         """The last failure, or else this one, without secrets."""

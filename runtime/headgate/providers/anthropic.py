@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -16,7 +16,7 @@ from headgate.core.scalars import Secret
 from headgate.providers.anthropic_turn import Turn
 from headgate.providers.anthropic_wire import encode_request
 from headgate.providers.failures import from_status, retry_after
-from headgate.providers.remote import Line, Refusal, Remote, RemoteSpec, connect
+from headgate.providers.remote import Refusal, Remote, RemoteSpec, connect
 
 BASE_URL = "https://api.anthropic.com"
 DEFAULT_MODEL = "claude-sonnet-5-5"
@@ -50,15 +50,10 @@ class AnthropicSpec(RemoteSpec):
         return self
 
 
-class Anthropic(Remote):
-    """An opened provider of kind `anthropic`; `name` is its name in the manifest."""
+class Anthropic(Remote[AnthropicSpec]):
+    """An opened provider of kind `anthropic`."""
 
     path = "/v1/messages"
-
-    def __init__(self, spec: AnthropicSpec, name: str, line: Line, scrub: Callable[[str], str]) -> None:
-        super().__init__(spec, spec.model or DEFAULT_MODEL, line)
-        self._name = name
-        self._scrub = scrub
 
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Turn]:
         spec = self._spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class Attempts:
         self._candidates = tuple(candidates)
         self._clock = clock or WallClock()
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Yields the turn, with a `Restarted` before each further try; raises the last error when all have failed."""
         course = _Course(self._candidates, self._clock)
         try:
@@ -103,18 +103,13 @@ class Attempts:
                     if restarted is None:
                         raise
                 finally:
-                    await _release(events)
+                    await events.aclose()
                 if restarted is None:
                     return
                 yield restarted
                 await self._clock.pause(restarted.delay)
         finally:
             course.close()
-
-
-async def _release(events: AsyncIterator[ModelEvent]) -> None:
-    if isinstance(events, AsyncGenerator):
-        await events.aclose()
 
 
 class _Course:

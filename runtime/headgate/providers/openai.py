@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -15,7 +15,7 @@ from headgate.core.scalars import Patience, Secret
 from headgate.providers.openai_errors import refused
 from headgate.providers.openai_turn import Turn
 from headgate.providers.openai_wire import encode_request
-from headgate.providers.remote import Line, Refusal, Remote, RemoteSpec, connect
+from headgate.providers.remote import Refusal, Remote, RemoteSpec, connect
 
 BASE_URL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-6.2-sol"
@@ -34,15 +34,10 @@ class OpenAiSpec(RemoteSpec):
     default: ClassVar[str] = DEFAULT_MODEL
 
 
-class OpenAi(Remote):
-    """An opened provider of kind `openai`; `name` is its name in the manifest."""
+class OpenAi(Remote[OpenAiSpec]):
+    """An opened provider of kind `openai`."""
 
     path = "/responses"
-
-    def __init__(self, spec: OpenAiSpec, name: str, line: Line, scrub: Callable[[str], str]) -> None:
-        super().__init__(spec, spec.model or DEFAULT_MODEL, line)
-        self._name = name
-        self._scrub = scrub
 
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Turn]:
         spec = self._spec

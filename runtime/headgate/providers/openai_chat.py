@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -17,7 +17,7 @@ from headgate.providers.openai_chat_turn import Turn
 from headgate.providers.openai_chat_wire import encode_request
 from headgate.providers.openai_errors import refused
 from headgate.providers.openai_presets import PLAIN, PRESETS, Preset
-from headgate.providers.remote import Line, Refusal, Remote, RemoteSpec, connect
+from headgate.providers.remote import Refusal, Remote, RemoteSpec, connect
 
 
 def _known(name: str) -> str:
@@ -71,19 +71,13 @@ class OpenAiChatSpec(RemoteSpec):
         return self.server.own
 
 
-class OpenAiChat(Remote):
-    """An opened provider of kind `openai_chat`; `name` is its name in the manifest."""
+class OpenAiChat(Remote[OpenAiChatSpec]):
+    """An opened provider of kind `openai_chat`."""
 
     path = "/chat/completions"
 
-    def __init__(self, spec: OpenAiChatSpec, name: str, line: Line, scrub: Callable[[str], str]) -> None:
-        super().__init__(spec, spec.model, line)
-        self._server = spec.server
-        self._name = name
-        self._scrub = scrub
-
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Turn]:
-        spec, server = self._spec, self._server
+        spec, server = self._spec, self._spec.server
         limit, thinking = spec.max_output_tokens, spec.thinking
         body = encode_request(request, provider=self._name, preset=server, max_tokens=limit, thinking=thinking)
         return body, Turn(self._name, request, overrides=spec.prices, server=server, scrub=self._scrub)

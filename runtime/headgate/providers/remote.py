@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 from pydantic import Field
@@ -157,16 +157,24 @@ async def connect(base_url: str, headers: Mapping[str, str]) -> AbstractAsyncCon
     return opened
 
 
-class Remote(ABC):
-    """An opened provider that is asked over HTTP; a leaf says how a request is written and to which path it goes."""
+S = TypeVar("S", bound=RemoteSpec)
+
+
+class Remote(ABC, Generic[S]):
+    """An opened provider that is asked over HTTP; a leaf says how a request is written and to which path it goes.
+
+    `name` is its name in the manifest, and `scrub` removes secrets from what a server says.
+    """
 
     demo = False
     path: ClassVar[str]
 
-    def __init__(self, spec: RemoteSpec, default_model: str, line: Line) -> None:
+    def __init__(self, spec: S, name: str, line: Line, scrub: Callable[[str], str]) -> None:
         self._spec = spec
+        self._name = name
         self._line = line
-        self.default_model = default_model
+        self._scrub = scrub
+        self.default_model = spec.model or spec.default
 
     @abstractmethod
     def _prepare(self, request: ModelRequest) -> tuple[bytes, Reader]:
@@ -176,7 +184,7 @@ class Remote(ABC):
     def _explain(self, refusal: Refusal) -> ProviderError:
         """What a refusal means."""
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Yields the turn as it arrives. One request, no retry; closing the iterator closes the connection."""
         self._spec.require(request.model, self.default_model)
         body, reader = self._prepare(request)

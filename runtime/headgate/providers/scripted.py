@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import difflib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,7 +64,7 @@ class Scripted:
         self.default_model = spec.model or DEFAULT_MODEL
         self.demo = spec.demo
 
-    async def stream(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         """Plays the next turn that fits; raises `script_exhausted` when there is none."""
         self._spec.require(request.model, self.default_model)
         found = cue(self._turns, request.messages, request.attempt)

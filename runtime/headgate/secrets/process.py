@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from headgate.core.outlast import finish
 from headgate.secrets.content import MAX_BYTES
 from headgate.secrets.failures import SecretUnavailable
 
@@ -27,14 +28,17 @@ class Program:
 
         What it prints on its standard error is thrown away, since it may hold the secret.
         """
-        transport, printed = await self._start()
+        starting = asyncio.create_task(self._start())
         try:
+            await finish(starting)  # one that is half started could not be ended with its children
+            transport, printed = starting.result()
             async with asyncio.timeout(self.timeout):
                 await printed.done
         except TimeoutError:
             raise SecretUnavailable(f"{self.argv[0]} took longer than {self.timeout:g}s", retryable=True) from None
         finally:
-            await _end(transport, printed)
+            if starting.exception() is None:
+                await _end(*starting.result())
         if printed.size > MAX_BYTES:
             raise SecretUnavailable(f"{self.argv[0]} printed more than {MAX_BYTES} bytes")
         if status := transport.get_returncode():

@@ -67,7 +67,7 @@ def sees_wait(principal: Principal, wait: WaitRecord) -> bool:
 def may_answer(principal: Principal, wait: WaitRecord) -> bool:
     """Whether the principal may settle the wait: where a policy names approvers, they alone; the result of a front
     end's tool is for its own key to give."""
-    if wait.kind == "approval" or wait.kind == "unknown_outcome":
+    if wait.kind != "client_tool":
         own = wait.principal == principal.key or sees_all(principal) or principal.allows(ANSWER)
         return answers.may_answer(principal, wait) and (own or bool(wait.approvers))
     return wait.principal == principal.key or sees_all(principal)

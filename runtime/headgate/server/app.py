@@ -46,6 +46,7 @@ from headgate.server.door import Door, allowed_hosts, allowed_origins
 from headgate.server.edge import Edge
 from headgate.server.errors import on_crash, on_gateway_error, on_http_error
 from headgate.server.pages import paging
+from headgate.server.queries import refuse_unknown, remember
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     chat.health,
@@ -137,6 +138,7 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
             "edge": Provide(_edge, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),
         },
+        before_request=refuse_unknown,
         exception_handlers={GatewayError: on_gateway_error, HTTPException: on_http_error, Exception: on_crash},
         cors_config=_cors(server),
         request_max_body_size=server.limits.body,
@@ -151,6 +153,7 @@ def create_app(edge: Edge, server: Server, *, bound: str) -> Door:
         logging_config=None,
         debug=False,
     )
+    remember(app)
     return Door(Audited(app, edge.host.auditor), allowed_hosts(server, bound), allowed_origins(server))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,6 +24,19 @@ class Body(BaseModel):
     """What all bodies share."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, regex_engine="python-re")
+
+
+class Patch(Body):
+    """A body of changes: what is not given stays, and null takes a member away, unless it is `never_null`."""
+
+    never_null: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _stated(self) -> Self:
+        for name in type(self).model_fields:
+            if name in self.never_null and name in self.model_fields_set and getattr(self, name) is None:
+                raise PydanticCustomError("null", "{name} cannot be null", {"name": name})
+        return self
 
 
 Words = Annotated[str, Field(min_length=1, max_length=_LONGEST, pattern=r"\S")]
@@ -136,13 +149,16 @@ class Failure(Body):
 
 
 class Reply(Body):
-    """Body of `POST /v1/waits/{id}/answer`: a front end's `result` or `error`, or what became of a call that was cut
-    off (`decision`, with its `result` when it was done)."""
+    """Body of `POST /v1/waits/{id}/answer`: a front end's `result` or `error`; what became of a call that was cut off
+    (`decision`, with its `result` when it was done); or what an MCP server is told (`action`, with the `content` of its
+    form when that is accepted)."""
 
     decision: Literal["retry", "done", "failed"] | None = None
     reason: Reason = ""
     result: Any = None
     error: Failure | None = None
+    action: Literal["accept", "decline", "cancel"] | None = None
+    content: Input | None = None
 
     @property
     def given(self) -> frozenset[str]:

@@ -35,7 +35,7 @@ HEADERS: Mapping[str, str] = {
 }
 TURNS_NOTE = "\n\n[Sub-agent reached maximum turn limit]"
 _BUDGET_NOTE = "\n\n[Budget limit reached: ${cost:.4f} >= ${budget:.4f}]"
-_TOKENS_NOTE = "\n\n[Budget limit reached: {tokens} >= {budget} tokens]"
+_COUNT_NOTE = "\n\n[Budget limit reached: {used} >= {budget} {unit}]"
 _NOTES = re.compile(
     r"\s*\[(?:Sub-agent reached maximum turn limit"
     r"|Budget limit reached: (?:\$[\d.]+ >= \$[\d.]+|\d+ >= \d+ tokens))\]\s*\Z"
@@ -77,7 +77,7 @@ class Frames:
         """The frames of one event; empty where the dialect has no word for it."""
         if type(event) is TextDelta:  # the hot path
             return _text(event)
-        encoder = _ENCODERS.get(type(event))
+        encoder = ENCODERS.get(type(event))
         if encoder is not None:
             return encoder(event)
         match event:
@@ -184,8 +184,10 @@ def _limit(event: RunCompleted) -> bytes:
     if event.outcome == "max_turns":
         reached = frame("max_turns_reached", turn_count=limit["turns"] + 1, max_turns=limit["max_turns"])
         return reached + frame("text_delta", text=TURNS_NOTE)
-    if event.outcome == "budget" and limit["limit"] == "budget_tokens":  # `budget_exceeded` speaks of USD alone
-        return frame("text_delta", text=_TOKENS_NOTE.format(tokens=limit["tokens"], budget=limit["budget"]))
+    if event.outcome == "budget" and limit["limit"] != "budget_usd":  # `budget_exceeded` speaks of USD alone
+        unit = next(each for each in ("tokens", "turns", "seconds") if each in limit)
+        note = _COUNT_NOTE.format(used=int(limit[unit]), budget=int(limit["budget"]), unit=unit)
+        return frame("text_delta", text=note)
     if event.outcome == "budget":
         note = _BUDGET_NOTE.format(cost=limit["cost"], budget=limit["budget"])
         exceeded = frame("budget_exceeded", total_cost=round(limit["cost"], 4), budget=limit["budget"])
@@ -212,7 +214,7 @@ def _cancelled(event: RunCancelled) -> bytes:
     return error(event.outcome, event.reason)
 
 
-_ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
+ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
     TextDelta: _text,
     ThinkingDelta: _thinking,
     AttemptStarted: _retry,
@@ -225,3 +227,4 @@ _ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
     RunFailed: _failed,
     RunCancelled: _cancelled,
 }
+"""How each type of event is told that needs no nonce; types that are not here have no word in this dialect."""

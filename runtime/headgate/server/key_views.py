@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import msgspec
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from headgate.compile.auth import Key, seconds_of
 from headgate.compile.overlay import OverlayDocument
 from headgate.core.context import Principal
 from headgate.core.scalars import NAME
-from headgate.server.bodies import Body
+from headgate.server.bodies import Body, Patch
 
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Words = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=200)]
 Short = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class KeyPatch(Body):
+class KeyPatch(Patch):
     """Body of `PATCH /v1/admin/keys/{name}`: what is not given stays; null takes a profile, an end or a description
     away."""
 
@@ -31,12 +30,7 @@ class KeyPatch(Body):
     expires_at: Short | None = None
     description: Short | None = None
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        for name in ("team", "scopes", "agents", "tools"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise PydanticCustomError("null", "{name} cannot be null", {"name": name})
-        return self
+    never_null = frozenset({"team", "scopes", "agents", "tools"})
 
 
 class NewKey(KeyPatch):

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from headgate.core.scalars import NAME
 from headgate.engine.probe import Tried
 from headgate.engine.servers import CREATED, Declared
 from headgate.mcp.naming import full_name, offers
-from headgate.server.bodies import Body
+from headgate.server.bodies import Patch
 
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 _Text = Annotated[str, Field(min_length=1, max_length=4_000)]
+TrialCode = Literal["connection_error", "timeout", "auth_error", "config_error"]
+_CODES: Mapping[str, TrialCode] = {"timeout": "timeout", "auth_error": "auth_error", "config_error": "config_error"}
 _Texts = Annotated[dict[str, str], Field(max_length=200)]
 
 
-class ServerPatch(Body):
+class ServerPatch(Patch):
     """Body of `PUT /v1/admin/mcp-servers/{server_id}`: what is not given stays, null takes a text or a blob away.
     `credentials`, `env` and `headers` are replaced as a whole, `{}` clears them."""
 
@@ -34,12 +36,7 @@ class ServerPatch(Body):
     credentials: Annotated[dict[str, Any], Field(max_length=200)] | None = None
     enabled: bool | None = None
 
-    @model_validator(mode="after")
-    def _stated(self) -> Self:
-        for name in ("name", "transport", "enabled"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise PydanticCustomError("null", "{name} cannot be null", {"name": name})
-        return self
+    never_null = frozenset({"name", "transport", "enabled"})
 
 
 class NewServer(ServerPatch):
@@ -89,7 +86,7 @@ class TriedServer(msgspec.Struct, kw_only=True):
     tool_count: int
     tools: list[TriedTool]
     error: str | None
-    error_code: Literal["connection_error", "timeout", "auth_error", "config_error"] | None
+    error_code: TrialCode | None
 
 
 class ServerTool(msgspec.Struct):
@@ -120,12 +117,10 @@ def tried_view(server: Declared, tried: Tried) -> TriedServer:
     """What a trial said."""
     listed = tried.listing.tools.values()
     tools = [TriedTool(each.name, each.description) for each in listed if offers(server.spec, each.name)]
-    error, code = tried.error, None
-    if error is not None:
-        code = error.code if error.code in ("timeout", "auth_error", "config_error") else "connection_error"
+    error = tried.error
     return TriedServer(
         success=error is None, tool_count=len(tools), tools=tools, error=error.message if error else None,
-        error_code=code,  # type: ignore[arg-type]
+        error_code=_CODES.get(error.code, "connection_error") if error else None,
     )  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from litestar.response.base import ASGIResponse
 
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict
+from headgate.core.messages import ErrorInfo
 from headgate.engine import servers
 from headgate.engine.amend import Change
-from headgate.engine.probe import probe
+from headgate.engine.probe import Tried, probe
 from headgate.engine.servers import KIND, Declared
+from headgate.mcp.listing import NOTHING
 from headgate.server.edge import Edge
 from headgate.server.errors import refusal
 from headgate.server.mcp_server_views import (
@@ -87,7 +89,7 @@ async def update_server(server_id: FromPath[str], request: ByKey, edge: NamedDep
     if change.was is not None:
         servers.require_free(edge.snapshot, change.name)
     if change.was is not None or said.get("enabled") is False:
-        await servers.withdraw(edge.amender, edge.snapshot, change)
+        await servers.withdraw(edge.amender, change)
     else:
         await servers.amend(edge.amender, change)
     now = servers.find(edge.snapshot, change.name)
@@ -103,7 +105,7 @@ async def delete_server(server_id: FromPath[str], request: ByKey, edge: NamedDep
     """Its tools are gone and its program has ended when this answers, also for runs in progress."""
     snapshot = edge.snapshot
     gone, held = servers.find(snapshot, server_id), servers.own(snapshot, server_id)
-    await servers.withdraw(edge.amender, snapshot, Change(KIND, held.name, None, request.user.key))
+    await servers.withdraw(edge.amender, Change(KIND, held.name, None, request.user.key))
     await edge.tidy()
     await _tell(edge, request, "deleted", gone)
     return answer(GoneServer())
@@ -116,6 +118,8 @@ async def delete_server(server_id: FromPath[str], request: ByKey, edge: NamedDep
 async def test_server(server_id: FromPath[str], edge: NamedDependency[Edge]) -> ASGIResponse:
     """A connection of its own, which is closed again; the one in use is left alone. A failure is an answer, too."""
     found = servers.find(edge.snapshot, server_id)
+    if found.fault:
+        return answer(tried_view(found, Tried(NOTHING, ErrorInfo("config_error", found.fault))))
     return answer(tried_view(found, await probe(edge.reloader, found.name, found.spec)))
 
 
@@ -129,6 +133,8 @@ async def test_server(server_id: FromPath[str], edge: NamedDependency[Edge]) -> 
 async def refresh_server(server_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
     """Ends the connection, makes another and lists the tools; 502 or 504 says why that failed."""
     found = servers.find(edge.snapshot, server_id)
+    if found.fault:
+        raise Conflict(f"MCP server {found.name!r} is set aside: {found.fault}", code="mcp_server_set_aside")
     if found.live is None:
         raise Conflict(f"MCP server {found.name!r} is not enabled", code="mcp_server_disabled")
     error = await found.live.renew((found.spec.connection_timeout or 10.0) + _MORE)

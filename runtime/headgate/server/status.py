@@ -14,6 +14,7 @@ from headgate import __version__
 from headgate.compile.plan import Snapshot
 from headgate.core.errors import StoreError
 from headgate.core.ports import ToolServer
+from headgate.engine.conditions import servers_ready
 from headgate.server.auth import require_scope
 from headgate.server.edge import Edge
 from headgate.server.wire import answer
@@ -59,11 +60,13 @@ def etag(edge: Edge) -> str:
 
 def overlay(snapshot: Snapshot) -> dict[str, Any]:
     """What the API has declared besides the tree: which documents, and whose; a `hidden` one has no effect, because the
-    tree declares the same name."""
+    tree declares the same name, and one that is `set_aside` has none for the reason given."""
+    aside = {each.document.path: each.reason for each in snapshot.aside}
     documents = [
         {
             "kind": each.kind, "name": each.name, "revision": each.revision, "updated_at": each.at,
             "updated_by": each.by, "hidden": each in snapshot.hidden,
+            "set_aside": snapshot.scrub(aside[each.path]) if each.path in aside else None,
         }
         for each in snapshot.overlay.documents
     ]  # fmt: skip
@@ -119,18 +122,18 @@ async def _audit_head(edge: Edge) -> str | None:
 
 def _status(edge: Edge) -> dict[str, Any]:
     snapshot, status = edge.snapshot, edge.status
+    servers = servers_ready(snapshot, edge.started)
+    conditions = [*status.conditions.values(), *([servers] if servers else [])]
+    degraded = status.degraded or (servers is not None and not servers.status)
     errors = sum(1 for each in status.diagnostics if each.severity == "error")
     return {
         "name": snapshot.gateway.name,
         "version": __version__,
         "revision": snapshot.revision,
         "attempted_revision": status.attempted,
-        "status": "degraded" if status.degraded else "ok",
+        "status": "degraded" if degraded else "ok",
         "demo": snapshot.demo,
-        "conditions": [
-            {**condition.shown(), "message": snapshot.scrub(condition.message)}
-            for condition in status.conditions.values()
-        ],
+        "conditions": [{**condition.shown(), "message": snapshot.scrub(condition.message)} for condition in conditions],
         "errors": errors,
         "warnings": len(status.diagnostics) - errors,
         "agents": len(snapshot.agents),

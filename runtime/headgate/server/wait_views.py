@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.core.inputs import Question
 from headgate.server.shapes import ResultView, result_view
 from headgate.stores.records import Cursor
 from headgate.stores.waits import Grant, WaitRecord
@@ -22,9 +23,21 @@ class VoteView(msgspec.Struct):
     via: str
 
 
+class InputView(msgspec.Struct):
+    """What an MCP server asks; all text is its own. `mode` is `form`, with the JSON Schema of the values, or `url`, an
+    address to visit."""
+
+    server: str
+    mode: str
+    message: str
+    schema: dict[str, Any] | None
+    url: str | None
+
+
 class WaitView(msgspec.Struct, kw_only=True):
     """One question of a run. `args_hash` binds an answer to the arguments; `shown` is what people are shown of them;
-    `approvers` are the keys and teams that may answer, nobody named: whoever may for the run's own key."""
+    `approvers` are the keys and teams that may answer, nobody named: whoever may for the run's own key. `input` is what
+    an MCP server asks; what was entered is never shown."""
 
     id: str
     kind: str
@@ -46,6 +59,7 @@ class WaitView(msgspec.Struct, kw_only=True):
     may_remember: bool
     votes: list[VoteView]
     result: ResultView | None
+    input: InputView | None
     created_at: float
     expires_at: float
     resolved_at: float | None
@@ -85,8 +99,14 @@ def wait_view(wait: WaitRecord) -> WaitView:
         **{name: getattr(wait, name) for name in same}, run=wait.run_id, session=wait.session_id,
         requested_by=wait.principal, approvers=list(wait.approvers), shown=list(wait.shown),
         votes=[VoteView(v.by, v.decision, v.reason, v.edited_args, v.at, v.via) for v in wait.votes],
-        result=result_view(wait.result) if wait.result else None,
+        result=result_view(wait.result) if wait.result and wait.kind != "input" else None,
+        input=_input_view(wait.question) if wait.question else None,
     )  # fmt: skip
+
+
+def _input_view(question: Question) -> InputView:
+    mode = "form" if question.url is None else "url"
+    return InputView(question.server, mode, question.message, question.schema, question.url)
 
 
 def wait_key(wait: WaitRecord) -> Cursor:

@@ -17,7 +17,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import Invalid, NotFound
 from headgate.core.events import WaitKind, WaitState
 from headgate.core.messages import ToolResult, failed
-from headgate.engine.answers import Polls, cast, decided, delivered, give
+from headgate.engine.answers import Polls, cast, decided, delivered, entered, give
 from headgate.engine.edits import require_fit
 from headgate.server.access import ANSWER, require_answerer, sees_all, sees_wait, wait_of
 from headgate.server.bodies import Decide, Reply
@@ -51,7 +51,7 @@ async def list_waits(
     request: ByKey, edge: NamedDependency[Edge], paging: NamedDependency[Paging], wanted: OfState = None,
     run: Of = None, session: Of = None,
 ) -> ASGIResponse:  # fmt: skip
-    """The same for every kind of question: `approval`, `client_tool` and `unknown_outcome`."""
+    """The same for every kind of question: `approval`, `client_tool`, `unknown_outcome` and `input`."""
     return answer(await _listed(edge, request.user, paging, _filter(None, wanted, run, session)))
 
 
@@ -138,7 +138,9 @@ async def get_wait(wait_id: FromPath[str], request: ByKey, edge: NamedDependency
     ),
 )  # fmt: skip
 async def reply(wait_id: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
-    """The result of a client tool, or what became of a call that was cut off; approvals are answered at their own."""
+    """The result of a client tool, what became of a call that was cut off, or what an MCP server asks for; approvals
+    are answered at their own. The first answer counts: the second is 409 `already_resolved`, one that comes too late
+    410 `expired`."""
     body, principal = await read(request, Reply), request.user
     wait = await wait_of(edge, principal, wait_id)
     require_answerer(principal, wait)
@@ -147,6 +149,8 @@ async def reply(wait_id: FromPath[str], request: ByKey, edge: NamedDependency[Ed
             said = delivered(wait, _result(body), time.time(), principal)
         case "unknown_outcome":
             said = _outcome(wait, body, principal)
+        case "input":
+            said = _entered(wait, body, principal)
         case _:
             raise Invalid(f"a question of the kind {wait.kind!r} is not answered here", code="wrong_kind")
     return await _given(edge, wait, said)
@@ -160,8 +164,19 @@ def _result(body: Reply) -> ToolResult:
     return ToolResult(structured=body.result)
 
 
+def _entered(wait: WaitRecord, body: Reply, principal: Principal) -> Answer:
+    if body.action is None or body.given - {"action", "content"}:
+        raise Invalid(
+            "answer with an action: accept (with the content that the form asks for), decline or cancel",
+            code="wrong_answer",
+        )
+    vote = Vote(by=principal.key, decision=body.action, at=time.time())
+    return entered(wait, vote, body.content, team=principal.team)
+
+
 def _outcome(wait: WaitRecord, body: Reply, principal: Principal) -> Answer:
-    if body.decision is None or body.error is not None or ("result" in body.given and body.decision != "done"):
+    strange = body.given & {"error", "action", "content"}
+    if body.decision is None or strange or ("result" in body.given and body.decision != "done"):
         raise Invalid(
             "answer with a decision: retry, done (with its result, if it had one) or failed", code="wrong_answer"
         )

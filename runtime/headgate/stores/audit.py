@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+TRIMMED = "audit.trimmed"
+"""The kind of the record that tells which ones went: its details have the `last` of them and its `hash`."""
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened, at `at` in epoch seconds.

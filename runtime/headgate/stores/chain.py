@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.core.errors import StoreError
-from headgate.stores.audit import AuditRecord, Ends, Link, hash_of
+from headgate.stores.audit import TRIMMED, AuditRecord, Ends, Link, hash_of
 
 _PAGE = 200
 
@@ -46,13 +46,14 @@ async def verify(log: Chained, known: Link | None = None) -> Verdict:
 
 
 class _Walk:
-    """One way along the chain: `at` is the last record that was in order."""
+    """One way along the chain: `at` is the last record that was in order, `behind` the newest anchor that was met."""
 
     def __init__(self, log: Chained, anchor: Link, known: Link | None) -> None:
         self._log = log
-        self._anchor = self._at = anchor
+        self._anchor = self._behind = self._at = anchor
         self._known = known
         self._records = 0
+        self._told = {Link()}
 
     async def run(self) -> Verdict:
         """To the end, or to the first break."""
@@ -68,6 +69,8 @@ class _Walk:
                 if reason:
                     return self._verdict(record.n, reason)
                 self._at, self._records = record.link, self._records + 1
+                if record.entry.kind == TRIMMED:
+                    self._told.add(Link(record.entry.details.get("last", 0), record.entry.details.get("hash", "")))
             if not page:
                 return self._ended()
 
@@ -88,9 +91,12 @@ class _Walk:
         """The beginning may just have been trimmed: then the walk goes on behind the new anchor."""
         anchor = (await self._log.audit_ends()).anchor
         if anchor.n == record.n - 1 and anchor.n > self._at.n:
-            self._at = anchor
+            self._at = self._behind = anchor
 
     def _ended(self) -> Verdict:
+        if self._behind not in self._told:  # a trimming writes down where it ended, in the same transaction
+            reason = f"no record tells that those up to {self._behind.n} were trimmed: its beginning is missing"
+            return self._verdict(self._behind.n + 1, reason)
         if self._known is not None and self._known.n > self._at.n:
             reason = f"the log ends with record {self._at.n}, and {self._known.n} was its head: its end is missing"
             return self._verdict(self._at.n + 1, reason)

@@ -11,9 +11,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from headgate.core.errors import StoreError
 
-SHORTEST = 32
-"""Characters that an encryption key has at least."""
-
 
 class Cipher:
     """Encrypts with the first key, and decrypts with any (Fernet: AES-128-CBC and HMAC-SHA256).

@@ -173,13 +173,17 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class StepCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """Steps that are done, the messages they produced in order, the run's progress after them, and what was told."""
+    """Steps that are done, the messages they produced in order, the run's progress after them, and what was told.
+
+    `forget` are steps for whose calls somebody has entered something, which is not kept any longer.
+    """
 
     run_id: str
     fence: int
     progress: Progress
     steps: tuple[StepRecord, ...] = ()
     messages: tuple[Produced, ...] = ()
+    forget: tuple[int, ...] = ()
     told: Told = Told()
 
 

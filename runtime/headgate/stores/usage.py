@@ -16,7 +16,8 @@ MINUTE = 60
 class TurnUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What one model turn used: the `n`th of the run under its fence, within which step, who made it, and its cost in
     US dollars, None when the model has no known price. One that was `broken` off counts, too, as far as the provider
-    said what it used. `owner` is the process that had it made. Whose it was is known from its run."""
+    said what it used. `owner` is the process that had it made, `seconds` how long the run had gone on since the turn
+    before, tools included. Whose it was is known from its run."""
 
     n: int
     step: int
@@ -27,6 +28,7 @@ class TurnUsage(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None
     broken: bool = False
     owner: str = ""
+    seconds: float = 0.0
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +61,12 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What one key, team or session used in one slot of time; `slot` counts since the epoch."""
+    """What one key, team or session used in one slot of time; `slot` counts since the epoch, `turns` those that were
+    not broken off, and `seconds` how long runs went on."""
 
     name: str
     slot: int
     cost: float
     tokens: int
+    turns: int = 0
+    seconds: float = 0.0

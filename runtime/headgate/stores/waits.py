@@ -8,12 +8,13 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.core.events import WaitKind, WaitState
+from headgate.core.inputs import Question, Round
 from headgate.core.messages import ToolResult
 from headgate.core.passage import Trail
 from headgate.stores.audit import AuditEntry
 from headgate.stores.told import Told
 
-Decision = Literal["approve", "deny", "retry", "done", "failed"]
+Decision = Literal["approve", "deny", "retry", "done", "failed", "accept", "decline", "cancel"]
 
 
 def new_wait_id() -> str:
@@ -37,8 +38,10 @@ class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `principal` and `team` are whose run it is. `args_hash` binds an approval to the arguments. `approvers` are the keys
     and teams that may answer; none named: whoever owns the run. `result` is the answer to a `client_tool`, or what a
-    person says that a cut-off call came to. `trail` is what interceptors did before a `client_tool` was asked.
-    `revision` counts the changes of the record.
+    person says that a cut-off call came to. `trail` is what interceptors did before a `client_tool`, or an `input`, was
+    asked. `question` is what a server asks for an `input`, whose `result` is what was entered: both that and the
+    `round`, with which the call is made again, are forgotten when the call has its result. Without a `round` the call
+    is held in its process meanwhile. `revision` counts the changes of the record.
     """
 
     id: str
@@ -67,6 +70,13 @@ class WaitRecord(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: float | None = None
     revision: int = 1
     trail: Trail | None = None
+    question: Question | None = None
+    round: Round | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the call is held for the answer, by the process that opened the wait."""
+        return self.kind == "input" and self.round is None
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):

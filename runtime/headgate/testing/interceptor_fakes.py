@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class Turn:
     endless: bool = False
     closed: bool = False
 
-    async def __call__(self, request: ModelRequest, /) -> AsyncIterator[ModelEvent]:
+    async def __call__(self, request: ModelRequest, /) -> AsyncGenerator[ModelEvent]:
         self.asked.append(request)
         try:
             for event in self.events:

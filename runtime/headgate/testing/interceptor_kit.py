@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 
@@ -49,7 +49,7 @@ __all__ = [
     "check_refusal", "opened", "saying", "text_of", "told",
 ]  # fmt: skip
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that a check waits for what must happen."""
 HELD = 1_000
 """Characters of a stream that an interceptor which does not hold all of a turn may hold."""
@@ -193,10 +193,10 @@ async def check_stream(interceptor: Interceptor) -> None:
         return
     turn = Turn([TextChunk(PROSE)] * 100, endless=True)
     said, held = 0, 0
-    async with aclosing(cast("Any", interceptor.around_model(Listener().turn(), asking("Tell me."), turn))) as events:
+    async with aclosing(interceptor.around_model(Listener().turn(), asking("Tell me."), turn)) as events:
         async with asyncio.timeout(PATIENCE):
             async for event in events:
-                said += len(event.text)
+                said += len(event.text) if isinstance(event, TextChunk) else 0
                 held = len(PROSE) * 100 - said
                 if held <= HELD:
                     break
@@ -217,8 +217,8 @@ async def check_closing(interceptor: Interceptor) -> None:
     assert asyncio.all_tasks() == before, "a task was left"
 
 
-async def _drained(events: AsyncIterator[ModelEvent]) -> None:
-    async with aclosing(cast("Any", events)) as source:
+async def _drained(events: AsyncGenerator[ModelEvent]) -> None:
+    async with aclosing(events) as source:
         async for _ in source:
             pass
 

@@ -18,8 +18,8 @@ _USED = Usage(input=1, output=2, cache_write=3, cache_write_1h=4, cache_read=5, 
 
 
 def a_turn(step: int = 1, at: float = 100.0, **changes: Any) -> TurnUsage:
-    """A turn that used fifteen tokens, for a quarter of a dollar."""
-    fields: dict[str, Any] = {"provider": "claude", "model": "m1", "usage": _USED, "cost": 0.25}
+    """A turn that used fifteen tokens and a second and a half, for a quarter of a dollar."""
+    fields: dict[str, Any] = {"provider": "claude", "model": "m1", "usage": _USED, "cost": 0.25, "seconds": 1.5}
     return TurnUsage(**{"n": step, "step": step, "at": at, **fields, **changes})
 
 
@@ -73,19 +73,19 @@ async def spending_is_in_slots(opener: Opener) -> None:
         session = await open_session(ledger)
         await _run(ledger, a_turn(1, at=30.0), a_turn(2, at=110.0), a_turn(3, at=_DAY), session_id=session.id)
         await _run(ledger, a_turn(1, at=130.0))
-        slots = [Spent("local", 0, 0.5, 30), Spent("local", 1, 0.25, 15)]
+        slots = [Spent("local", 0, 0.5, 30, 2, 3.0), Spent("local", 1, 0.25, 15, 1, 1.5)]
         same(sorted(await ledger.spent("key", 0.0, 3600.0, 2), key=lambda each: each.slot), slots)
-        same(await ledger.spent("team", 110.0, 3600.0, 60), (Spent("ops", 0, 0.5, 30),))
+        same(await ledger.spent("team", 110.0, 3600.0, 60), (Spent("ops", 0, 0.5, 30, 2, 3.0),))
         found = sorted(await ledger.spent("session", 0.0, 2 * _DAY, 1440), key=lambda each: each.slot)
-        same(found, [Spent(session.id, 0, 0.5, 30), Spent(session.id, 1, 0.25, 15)])
+        same(found, [Spent(session.id, 0, 0.5, 30, 2, 3.0), Spent(session.id, 1, 0.25, 15, 1, 1.5)])
 
 
 async def other_processes_are_told_apart(opener: Opener) -> None:
     """What this process used can be left out, and turns that were broken off are counted as such."""
     async with opener() as ledger:
         await _run(ledger, a_turn(1, owner="one", broken=True), a_turn(2, owner="two"), a_turn(3, owner="two"))
-        same(await ledger.spent("key", 0.0, 3600.0, 60, "two"), (Spent("local", 0, 0.25, 15),))
-        same(await ledger.spent("key", 0.0, 3600.0, 60, "three"), (Spent("local", 0, 0.75, 45),))
+        same(await ledger.spent("key", 0.0, 3600.0, 60, "two"), (Spent("local", 0, 0.25, 15, 0, 1.5),))
+        same(await ledger.spent("key", 0.0, 3600.0, 60, "three"), (Spent("local", 0, 0.75, 45, 2, 4.5),))
         (total,) = await ledger.usage(UsageFilter(since=0.0, until=_DAY))
         same((total.turns, total.broken), (3, 1))
 

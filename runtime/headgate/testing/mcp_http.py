@@ -51,7 +51,7 @@ class HttpServer:
         self._sse = sse
         self._bus = InMemorySubscriptionBus()
         self._sessions: set[Any] = set()
-        self._listener: socket.socket | None = None
+        self._place: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = 0
@@ -67,6 +67,8 @@ class HttpServer:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.stop()
+        if self._place is not None:
+            self._place.close()
 
     @property
     def connections(self) -> int:
@@ -75,10 +77,10 @@ class HttpServer:
 
     async def start(self) -> None:
         """Serves, on the port that it had before if it had one."""
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
+        if self._place is None:  # it only holds the port, so that nobody else takes it while the server is away
+            self._place = _bound(0)
+            self.port = self._place.getsockname()[1]
+        listener = _bound(self.port)
         config = uvicorn.Config(
             self._app(), log_config=None, log_level="critical", lifespan="on", timeout_graceful_shutdown=0
         )
@@ -169,6 +171,13 @@ class HttpServer:
             await inner(scope, receive, send)
 
         return app
+
+
+def _bound(port: int) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", port))
+    return made
 
 
 def _sse_app(server: Server[Any], *, legacy: bool) -> Starlette:

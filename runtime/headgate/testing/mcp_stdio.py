@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from headgate.testing.mcp_stdio_questions import Asker
 from headgate.testing.mcp_stdio_tools import NONE, PIXEL, TOOLS, tool
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -40,6 +41,7 @@ class Server:
         self.listeners: list[Any] = []
         self.modern = False
         self.hung = False
+        self.asker = Asker(self.send)
 
     def send(self, **message: Any) -> None:
         """Writes one message."""
@@ -64,6 +66,9 @@ class Server:
             return
         if self.options.strict and not self.modern and method == "server/discover":
             sys.exit(3)
+        if not method:
+            self.asker.answered(message)
+            return
         handler = getattr(self, "on_" + method.replace("/", "_"), None)
         if handler is not None:
             handler(identity, params)
@@ -234,6 +239,20 @@ class Calls(Server):
                                            "requestState": "s"})  # fmt: skip
         else:
             self.say(identity, json.dumps(answers["ok"].get("action")))
+
+    def call_inquire(self, identity: Any, args: dict[str, Any], params: dict[str, Any]) -> None:
+        if self.modern:
+            result, asks = self.asker.interrupted(args, params)
+            if asks:
+                self.send(id=identity, result=result)
+                return
+        else:
+            held = self.asker.held(args, lambda: identity in self.stopped)
+            if held is None:
+                self.cancelled += 1
+                return
+            result = held
+        self.say(identity, json.dumps(result), structuredContent=result)
 
     def call_complain(self, identity: Any, args: dict[str, Any], _params: Any) -> None:
         sys.stderr.write(f"{args['text']}\n")

@@ -39,6 +39,7 @@ TOOLS = {
             "type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"],
         }),
         tool("ask", "Asks a question before it answers."),
+        tool("inquire", "Asks a person, and says what it was told."),
         tool("complain", "Writes to standard error.", _TEXT),
         tool("flood", "Answers with many bytes.", {
             "type": "object", "properties": {"bytes": {"type": "integer"}}, "required": ["bytes"],

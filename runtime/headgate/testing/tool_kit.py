@@ -24,8 +24,11 @@ from headgate.core.ports import Tool
 from headgate.net.client import open_client
 from headgate.net.egress import Egress
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that a check waits for what must happen."""
+
+AMPLE = 60.0
+"""Seconds that a call may take whose time is not what is checked."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -109,7 +112,7 @@ def check_definition(tool: Tool, name: str) -> None:
 
 async def check_result(tool: Tool, args: dict[str, Any]) -> ToolResult:
     """A call that works answers an `ok` result that is JSON."""
-    result = await tool.call(args, Listener().context())
+    result = await tool.call(args, Listener().context(AMPLE))
     assert isinstance(result, ToolResult), "the tool did not answer a ToolResult"
     assert result.status == "ok", f"the call failed: {result.error}"
     assert result.error is None, "an ok result has an error"
@@ -135,7 +138,7 @@ async def check_failure(tool: Tool, args: dict[str, Any], timeout: float = 10.0)
 
 async def check_cancellation(tool: Tool, args: dict[str, Any], started: asyncio.Event, ended: asyncio.Event) -> None:
     """A call that is cancelled after `started` ends as cancelled, and `ended` is set once nothing of it runs on."""
-    call = asyncio.create_task(tool.call(args, Listener().context()))
+    call = asyncio.create_task(tool.call(args, Listener().context(AMPLE)))
     await started.wait()
     assert not ended.is_set(), "the work ended before the call was cancelled"
     call.cancel()

@@ -6,14 +6,14 @@ import io
 from typing import get_args
 
 from headgate.cli.render.screen import Plain
-from headgate.cli.render.scribe import _TELLERS, Scribe
+from headgate.cli.render.scribe import TELLERS, Scribe
 from headgate.core.events import AnyEvent, Custom, PolicyDecided, ThinkingDelta, ToolCompleted, ToolOutput
 from headgate.core.messages import ToolResult
 
 
 def test_every_event() -> None:
     """The table has a line for every type of event."""
-    assert set(get_args(AnyEvent)) == set(_TELLERS)
+    assert set(get_args(AnyEvent)) == set(TELLERS)
 
 
 def shown(*events: ToolOutput | Custom | PolicyDecided | ToolCompleted | ThinkingDelta) -> str:

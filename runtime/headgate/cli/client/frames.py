@@ -30,7 +30,7 @@ from headgate.core.messages import ErrorInfo, ToolResult, Usage
 
 Frame = Mapping[str, Any]
 _ENDED: Mapping[str, Outcome] = {"cancelled": "cancelled", "revoked": "revoked", "timeout": "timeout"}
-_TOKENS = re.compile(r"\s*\[Budget limit reached: (\d+) >= (\d+) tokens\]")
+_COUNTED = re.compile(r"\s*\[Budget limit reached: (\d+) >= (\d+) (tokens|turns|seconds)\]")
 
 
 class Frames:
@@ -60,13 +60,15 @@ class Frames:
     def text(self, frame: Frame) -> Event | None:
         """A piece of the answer; after a limit it is the server's note about it, which is not the model's.
 
-        The budget in tokens has no frame of its own: its note is all there is.
+        Budgets that are not in USD have no frame of their own: the note is all there is.
         """
         text = str(frame["text"])
-        spent = _TOKENS.fullmatch(text)
+        spent = _COUNTED.fullmatch(text)
         if spent is not None:
             self._outcome = "budget"
-            self._limit = {"limit": "budget_tokens", "tokens": int(spent[1]), "budget": int(spent[2])}
+            unit = spent[3]
+            limit = "budget_time" if unit == "seconds" else f"budget_{unit}"
+            self._limit = {"limit": limit, unit: int(spent[1]), "budget": int(spent[2])}
         return TextDelta(text=text) if self._outcome == "success" else None
 
     def started(self, frame: Frame) -> Event:

@@ -15,7 +15,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, NotFound
 from headgate.core.events import Event, InputRequested
 from headgate.core.messages import Message, ToolResult
-from headgate.engine.answers import Polls, cast, delivered, give, may_answer, require_approver
+from headgate.engine.answers import Polls, cast, delivered, entered, give, may_answer, require_approver
 from headgate.engine.reloaded import Reloaded
 from headgate.engine.run import Ending, Order
 from headgate.engine.sessions import Session
@@ -155,6 +155,9 @@ class LocalClient:
         if principal is not OPERATOR:
             require_approver(principal, wait)
         vote = Vote(by=principal.key, decision=reply.decision, at=time.time(), reason=reply.reason)
+        if wait.kind == "input":
+            await self._give(entered(wait, vote, reply.content, team=principal.team), wait)
+            return
         polls = Polls(self._host, self._host.ledger)
         done = await cast(wait, vote, polls, team=principal.team, remember=reply.remember)
         if self._run is not None and done.state != "pending":

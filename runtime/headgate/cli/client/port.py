@@ -20,12 +20,13 @@ NOT_SUPPORTED = ErrorInfo("not_supported", "the person uses a command line that 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a person says to a question; `remember` extends an approval to the rest of the conversation, `edited_args`
-    are approved instead of those that were asked about."""
+    are approved instead of those that were asked about, `content` are the values of a form."""
 
     decision: Decision
     reason: str = ""
     remember: bool = False
     edited_args: dict[str, Any] | None = None
+    content: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import msgspec
 
 from headgate.cli.client.frames import Frames
 from headgate.cli.client.http import Http, body, open_http, reason, refusal
+from headgate.cli.client.inquiries import Inquiries, beside
 from headgate.cli.client.port import NOT_SUPPORTED, Question, Reply, Terms
 from headgate.cli.client.target import Target
 from headgate.core.errors import GatewayError, Invalid
@@ -129,13 +130,20 @@ class RemoteClient:
                 raise await refusal(answer)
             self._run, revision = (answer.headers.get(f"x-headgate-{name}", "") for name in ("run", "revision"))
             yield RunStarted(run=self._run, agent=self.agent, revision=revision, model=self.model)
-            parser = Events()
-            async for chunk in answer.aiter_bytes():
-                for data in parser.feed(chunk):
-                    event = frames.read(_decoded(data))
-                    if event is not None:
-                        self._note(event)
-                        yield await self._detailed(event) if isinstance(event, ApprovalRequested) else event
+            asked = Inquiries(self._http, self._key, self._run)
+            async with aclosing(beside(self._read(answer, frames), asked.events())) as events:
+                async for event in events:
+                    asked.note(event)
+                    self._note(event)
+                    yield event
+
+    async def _read(self, answer: httpx2.Response, frames: Frames) -> AsyncGenerator[Event, None]:
+        parser = Events()
+        async for chunk in answer.aiter_bytes():
+            for data in parser.feed(chunk):
+                event = frames.read(_decoded(data))
+                if event is not None:
+                    yield await self._detailed(event) if isinstance(event, ApprovalRequested) else event
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Question):
@@ -171,8 +179,14 @@ class RemoteClient:
         return Terms(remember=bool(view.get("may_remember")))
 
     async def reply(self, question: Question, reply: Reply) -> None:
-        """Answers an approval; the wire has no questions of another kind that are for people. What has a reason goes
-        to the native API, which takes it."""
+        """Answers an approval, or the question of an MCP server; the wire has no others that are for people. What has a
+        reason goes to the native API, which takes it, and so do those questions."""
+        if isinstance(question, InputRequested) and question.kind == "input":
+            given = {"content": reply.content} if reply.content is not None else {}
+            path = f"/v1/waits/{quote(question.id, safe='')}/answer"
+            await self._http.json("POST", path, self._key, json={"action": reply.decision, **given})
+            self._open.discard(question.call_id)
+            return
         if reply.decision not in ("approve", "deny"):
             raise Invalid(f"the chat API cannot be told {reply.decision!r}")
         if reply.reason and question.call_id in self._views:

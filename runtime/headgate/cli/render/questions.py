@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from headgate.cli.render.words import flat
-from headgate.core.events import ApprovalRequested, ApprovalResolved, InputRequested
+from headgate.core.events import ApprovalRequested, ApprovalResolved, InputRequested, InputResolved
 
 
 def approval(event: ApprovalRequested, now: float) -> list[str]:
@@ -34,6 +34,26 @@ def unknown(event: InputRequested, now: float) -> list[str]:
         *rows,
         f"    {left(event.expires_at - now)} left to answer",
     ]
+
+
+def asked(event: InputRequested, now: float) -> list[str]:
+    """What an MCP server asks: its own words, which say nothing for the gateway."""
+    said = [f"    | {exact(line)[1:-1]}" for line in event.message.splitlines()]
+    where = [f"    | {event.url}"] if event.url is not None else []
+    return [
+        f"? MCP server {flat(event.server or '', 64)} asks you, for {flat(event.name, 64)}; these are its own words:",
+        *said,
+        *where,
+        f"    {left(event.expires_at - now)} left to answer; what you enter goes to the server",
+    ]
+
+
+def settled(event: InputResolved) -> str:
+    """What a server was told, without what was entered."""
+    by = f" by {flat(event.by, 64)}" if event.by else ""
+    what = {"accept": "answered", "decline": "declined", "cancel": "dismissed"}.get(event.action, event.state)
+    reason = f": {flat(event.reason, 400)}" if event.reason else ""
+    return f"{'✓' if event.action == 'accept' else '✗'} {flat(event.name, 64)}: {what}{by}{reason}"
 
 
 def declined(event: InputRequested) -> str:

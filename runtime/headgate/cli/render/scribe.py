@@ -15,6 +15,7 @@ from headgate.core.events import (
     Custom,
     Event,
     InputRequested,
+    InputResolved,
     MessageCompleted,
     PolicyDecided,
     RunCancelled,
@@ -47,7 +48,7 @@ class Scribe:
 
     def tell(self, event: Event) -> None:
         """Shows one event; a type that is not in the table shows nothing."""
-        teller = _TELLERS.get(type(event))
+        teller = TELLERS.get(type(event))
         if teller is not None:
             teller(self, event)
 
@@ -112,12 +113,20 @@ class Scribe:
         self._wait()
 
     def input(self, event: InputRequested) -> None:
-        """A call waits for a front end, or for somebody who knows what became of it."""
+        """A call waits for a front end, for somebody who knows what became of it, or for what its server asks."""
         if event.kind == "client_tool":
             self.screen.settle()
             self.screen.line(questions.declined(event), "yellow", whole=True)
+        elif event.kind == "input":
+            self._question(questions.asked(event, self._clock()))
         else:
             self._question(questions.unknown(event, self._clock()))
+
+    def settled(self, event: InputResolved) -> None:
+        """A server was told what a person said, or its question is void."""
+        self.screen.settle()
+        self.screen.line(questions.settled(event), "dim")
+        self._wait()
 
     def _question(self, lines: list[str]) -> None:
         self.screen.settle()
@@ -156,7 +165,7 @@ class Scribe:
         self.screen.busy(names or _WAITING)
 
 
-_TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
+TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     RunStarted: Scribe.begin,
     TextDelta: Scribe.say,
     ThinkingDelta: Scribe.think,
@@ -168,6 +177,7 @@ _TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     ApprovalRequested: Scribe.approval,
     ApprovalResolved: Scribe.resolved,
     InputRequested: Scribe.input,
+    InputResolved: Scribe.settled,
     RunWaiting: Scribe.park,
     RunResumed: Scribe.resume,
     PolicyDecided: Scribe.decided,
@@ -176,3 +186,4 @@ _TELLERS: Mapping[type[Event], Callable[[Scribe, Any], None]] = {
     RunFailed: Scribe.end,
     RunCancelled: Scribe.end,
 }
+"""How each type of event is shown."""

@@ -83,6 +83,10 @@ def failure(error: GatewayError, *, coded: bool = False) -> str:
     return f"{f'{error.code}: ' if coded else ''}{error.message}{places}{hint}"
 
 
+_SHARED = {"budget_turns": "turns", "budget_time": "seconds"}
+"""Limits of budgets across runs alone, and the member that says how much was used."""
+
+
 def ending(event: RunEnd) -> str:
     """Why a run ended other than by its answer, as `code: message`; nothing when it did not."""
     limit = event.limit
@@ -94,6 +98,9 @@ def ending(event: RunEnd) -> str:
         return f"budget: the answer took {limit['tokens']} tokens, the limit is {limit['budget']}"
     if event.outcome == "budget" and {"cost", "budget"} <= limit.keys():
         return f"budget: the answer cost ${limit['cost']:.4f}, the limit is ${limit['budget']:g}"
+    if event.outcome == "budget" and limit.get("limit") in _SHARED:
+        unit = _SHARED[limit["limit"]]
+        return f"budget: {limit[unit]:g} {unit} were used, the limit is {limit['budget']:g}"
     if event.outcome == "max_turns" and "max_turns" in limit:
         return f"max_turns: the answer was not there after {_turns(limit['max_turns'])}"
     return "" if event.outcome == "success" else f"{event.outcome}: a limit ended the run {_json(limit)}"

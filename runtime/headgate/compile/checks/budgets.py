@@ -12,6 +12,7 @@ from headgate.core.scalars import duration_text
 from headgate.manifest.diagnostics import Diagnostic
 
 Located = Iterator[Diagnostic]
+_LIMITS = ("usd", "tokens", "turns", "time")
 _MINUTE = 60.0
 _MONTH = 31 * 86400.0
 
@@ -29,9 +30,9 @@ def check_budgets(draft: Draft) -> Located:
 
 
 def _wrong(draft: Draft, key: tuple[str, str], budget: Budget) -> Iterator[Finding]:
-    known = all(draft.knows(*key, name) for name in ("usd", "tokens"))
-    if known and budget.usd is None and budget.tokens is None:
-        yield Finding(key, "HG1206", "the budget limits nothing", "set usd or tokens")
+    known = all(draft.knows(*key, name) for name in _LIMITS)
+    if known and all(getattr(budget, name) is None for name in _LIMITS):
+        yield Finding(key, "HG1206", "the budget limits nothing", "set usd, tokens, turns or time")
     window = _MONTH if isinstance(budget.window, str) else budget.window
     kept = draft.gateway.retention.usage if draft.gateway else window
     if window < _MINUTE:

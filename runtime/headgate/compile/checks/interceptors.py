@@ -17,8 +17,6 @@ from headgate.tools.common import ToolSpec
 
 Located = Iterator[Diagnostic]
 
-TABLE = "interceptors"
-
 
 def check_interceptors(draft: Draft) -> Located:
     """Tools and agents of interceptors exist, and conditions are of the types of the tool that they are about."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from headgate.compile.checks.gateway import is_loopback
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.naming import unknown
-from headgate.core.kind import Finding
+from headgate.core.kind import Finding, Key
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.mcp.auth_user import OAuth2User
 from headgate.mcp.naming import lead, offers
@@ -74,14 +75,19 @@ def check_agent_servers(draft: Draft) -> Located:
 def _named(draft: Draft, agent: AgentSource) -> Located:
     for index, name in enumerate(agent.spec.mcp_servers if agent.spec else ()):
         key = ("mcp_servers", index)
-        if name not in draft.servers and draft.knows("mcp"):
-            yield from agent.site.diagnose(unknown("MCP server", name, draft.servers, key))
+        if name not in draft.servers and name not in draft.awaited and draft.knows("mcp"):
+            yield from agent.site.diagnose(_unknown(draft, name, key))
         item = draft.servers.get(name)
         if item is not None and item.spec is not None and not item.spec.enabled:
             message = f"MCP server {name!r} is not enabled, so it offers nothing"
             yield from agent.site.diagnose(
                 Finding(key, "HG1206", message, "enable it, or remove it", severity="warning")
             )
+
+
+def _unknown(draft: Draft, name: str, key: Key) -> Finding:
+    found = unknown("MCP server", name, draft.servers, key)
+    return replace(found, hint=f"{found.hint}; one that is made through the API is named in from_api of [mcp]")
 
 
 def check_renamed(draft: Draft) -> Located:

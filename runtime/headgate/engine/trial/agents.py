@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -116,7 +116,7 @@ class _Trial:
     def _overheard(self, choice: ModelChoice) -> ModelChoice:
         """The choice, whose prompts are kept."""
 
-        def stream(ctx: RunContext, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        def stream(ctx: RunContext, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
             self.prompts.append(request.system)
             return choice.stream(ctx, request)
 

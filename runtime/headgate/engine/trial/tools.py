@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,11 +19,14 @@ from headgate.core.context import RunContext, SessionInfo
 from headgate.core.errors import ProviderError
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ClientTool, ModelEvent, ModelRequest, Tool
+from headgate.engine.bell import Bell
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.eventlog import EventLog
+from headgate.engine.inputs import Inputs
 from headgate.engine.questions import Questions
 from headgate.engine.recorder import Recorder
 from headgate.engine.spill import Spill
+from headgate.engine.stillness import Stillness
 from headgate.engine.teller import Teller
 from headgate.engine.trial.bench import Bench, is_safe, token_url
 from headgate.engine.trial.canned import CannedServer, FrontEnd, Stage, Wire
@@ -119,7 +122,8 @@ async def _called(bench: Bench, tool: Tool, test: ToolTest) -> ToolResult | None
     recorder = Recorder(ledger, Teller("test", EventLog(), 1, None))
     questions = Questions(plan, session, ledger, recorder)
     with Spill(None, 0) as spill:
-        door = Dispatch(plan, session, recorder, questions, bench.scrub, lambda _tool: None, limit, spill)
+        inputs = Inputs(questions, Bell(), Stillness(recorder.tally.skip), bench.scrub)
+        door = Dispatch(plan, session, recorder, questions, inputs, bench.scrub, lambda _tool: None, limit, spill)
         try:
             async with asyncio.timeout(test.timeout):
                 done = await door.call(ToolCall("call_test", name, dict(test.args)), CallState(1), cut=False)
@@ -133,7 +137,7 @@ def _plan(tool: Tool) -> AgentPlan:
     return AgentPlan("test", spec, Prompt(()), choice, {}, {tool.definition.name: bind(tool)})
 
 
-def _no_model(_ctx: RunContext, _request: ModelRequest) -> AsyncIterator[ModelEvent]:
+def _no_model(_ctx: RunContext, _request: ModelRequest) -> AsyncGenerator[ModelEvent]:
     raise ProviderError("a test of a tool has no model")
 
 

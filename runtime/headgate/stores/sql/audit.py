@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from headgate.stores.audit import AuditEntry, AuditFilter, AuditPage, AuditRecord, Ends, Link
+from headgate.stores.audit import TRIMMED, AuditEntry, AuditFilter, AuditPage, AuditRecord, Ends, Link
 from headgate.stores.sql.database import Database, Dialect, Row, Statement
 from headgate.stores.sql.rows import Params, bind, reader
 
@@ -181,7 +181,7 @@ class SqlAudit:
         if not old:
             return 0, False
         n, _, last = old[-1]
-        told = AuditEntry(at=time.time(), kind="audit.trimmed", details={"records": len(old), "last": n, "hash": last})
+        told = AuditEntry(at=time.time(), kind=TRIMMED, details={"records": len(old), "last": n, "hash": last})
         await self._database.write(
             Statement(_MOVE_ANCHOR, ({"n": n, "hash": last},)),
             Statement(_TRIM, ({"n": n},)),

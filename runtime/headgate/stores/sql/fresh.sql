@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0006');
+INSERT INTO "alembic_version" VALUES('0008');
 CREATE TABLE audit (
 	n INTEGER NOT NULL, 
 	hash TEXT NOT NULL, 
@@ -167,7 +167,7 @@ CREATE TABLE usage (
 	reasoning INTEGER NOT NULL, 
 	cost DOUBLE, 
 	broken INTEGER NOT NULL, 
-	owner TEXT NOT NULL, 
+	owner TEXT NOT NULL, seconds DOUBLE DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_usage PRIMARY KEY (at, run_id, fence, n)
 )
  WITHOUT ROWID
@@ -198,7 +198,7 @@ CREATE TABLE waits (
 	state TEXT NOT NULL, 
 	result TEXT, 
 	resolved_at DOUBLE, 
-	revision INTEGER NOT NULL, trail TEXT, 
+	revision INTEGER NOT NULL, trail TEXT, question TEXT, round TEXT, 
 	CONSTRAINT pk_waits PRIMARY KEY (id), 
 	CONSTRAINT fk_waits_run_id_runs FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
 );

@@ -14,7 +14,6 @@ import msgspec
 
 from headgate.core.events import (
     AnyEvent,
-    ApprovalResolved,
     Delta,
     Event,
     EventId,
@@ -48,10 +47,16 @@ class _Turn(msgspec.Struct):
     lengths: list[int]
 
 
+class _Resolved(msgspec.Struct):
+    """What `approval.resolved` and `input.resolved` share."""
+
+    id: str
+
+
 _EVENTS = {name: reader(msgspec.json.Decoder(kind).decode) for name, kind in _KINDS.items()}
 _texts = reader(msgspec.json.Decoder(list[str]).decode)
 _turn = reader(msgspec.json.Decoder(_Turn).decode)
-_resolved = reader(msgspec.json.Decoder(ApprovalResolved).decode)
+_resolved = reader(msgspec.json.Decoder(_Resolved).decode)
 _path = reader(msgspec.json.Decoder(tuple[str, ...]).decode)
 
 
@@ -150,7 +155,7 @@ def page(rows: Iterable[Row], after: EventId, limit: int) -> tuple[Event, ...]:
 
 
 def resolved_wait(data: str) -> str:
-    """The wait that an `approval.resolved` is about."""
+    """The wait that an `approval.resolved` or an `input.resolved` is about."""
     return _resolved(data).id
 
 

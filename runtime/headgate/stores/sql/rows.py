@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from headgate.core.errors import StoreError
+from headgate.core.inputs import Question, Round
 from headgate.core.messages import ErrorInfo, Message, ToolResult, Usage, decode_parts, encode
 from headgate.core.passage import Trail
 from headgate.stores.documents import DocumentRecord
@@ -99,6 +100,8 @@ _request = reader(msgspec.json.Decoder(RunRequest).decode)
 _votes = reader(msgspec.json.Decoder(tuple[Vote, ...]).decode)
 _names = reader(msgspec.json.Decoder(tuple[str, ...]).decode)
 _trail = reader(msgspec.json.Decoder(Trail).decode)
+_question = reader(msgspec.json.Decoder(Question).decode)
+_round = reader(msgspec.json.Decoder(Round).decode)
 _shown = reader(msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode)
 
 
@@ -120,6 +123,8 @@ _WAIT = {
     "result": _result,
     "may_remember": bool,
     "trail": _trail,
+    "question": _question,
+    "round": _round,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from headgate.core.events import Event, EventId
 from headgate.core.messages import Message
@@ -20,6 +20,7 @@ from headgate.stores.records import (
 )
 from headgate.stores.sql.audit import recording
 from headgate.stores.sql.database import Database, Guard, Statement
+from headgate.stores.sql.faults import raising_late
 from headgate.stores.sql.log import COLUMNS, DELTAS, log_rows, page, resolved_wait, told_rows
 from headgate.stores.sql.rows import Params, bind, columns, exchanges, run_record, step_record, wait_record
 from headgate.stores.sql.sessions import LEADING_TO_RUN
@@ -83,13 +84,15 @@ _BEGIN_CALL = """
 INSERT INTO intents (run_id, step, fence, call_id, tool, at) VALUES (:run_id, :step, :fence, :call_id, :tool, :at)
 ON CONFLICT (run_id, step) DO UPDATE SET fence = :fence, call_id = :call_id, tool = :tool, at = :at
 """
-_DROP_INTENT = "DELETE FROM intents WHERE run_id = :run_id AND step = :step"
+DROP_INTENT = "DELETE FROM intents WHERE run_id = :run_id AND step = :step"
 _DROP_INTENTS = "DELETE FROM intents WHERE run_id = :run_id"
 
 _CANCEL_WAITS = f"""
 UPDATE waits SET state = 'cancelled', resolved_at = :ended_at, revision = revision + 1
 WHERE run_id = :run_id AND {only("state", "'pending'")}
 """
+_FORGET = "UPDATE waits SET result = NULL, round = NULL WHERE run_id = :run_id AND step = :step AND kind = 'input'"
+_FORGET_ALL = "UPDATE waits SET result = NULL, round = NULL WHERE run_id = :run_id AND kind = 'input'"
 
 _NEWEST_TURN = "coalesce((SELECT max(n) FROM steps WHERE run_id = :id AND kind = 'model'), 0)"
 _LOAD = (
@@ -101,7 +104,7 @@ _LOAD = (
     AND NOT EXISTS (SELECT 1 FROM steps WHERE steps.run_id = intents.run_id AND steps.n = intents.step)
     """,
     f"SELECT DISTINCT step FROM events WHERE run_id = :id AND kind = 'tool.started' AND step > {_NEWEST_TURN}",
-    "SELECT data FROM events WHERE run_id = :id AND kind = 'approval.resolved'",
+    "SELECT data FROM events WHERE run_id = :id AND kind IN ('approval.resolved', 'input.resolved')",
     select("waits", WaitRecord.__struct_fields__) + " WHERE run_id = :id ORDER BY created_at, id",
 )
 
@@ -116,7 +119,8 @@ class SqlRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> None:
+    @raising_late
+    def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> Awaitable[object]:
         """See `RunLedger.create_run`."""
         run = columns(new) | {"lease_owner": bind(lease.owner), "lease_seconds": lease.seconds}
         del run["messages"]
@@ -129,7 +133,7 @@ class SqlRuns:
         if new.session_id is not None:
             moved = {"id": run["session_id"], "head_run": run["id"], "updated_at": new.created_at}
             work.insert(0, Statement(_MOVE_HEAD, (moved,), _NO_SESSION))
-        await self._database.write(*work)
+        return self._database.write(*work)
 
     async def run(self, run_id: str, /) -> RunRecord | None:
         """See `RunLedger.run`."""
@@ -170,23 +174,26 @@ class SqlRuns:
         )
         return page(rows, after, limit)
 
-    async def commit_step(self, commit: StepCommit, /) -> None:
+    @raising_late
+    def commit_step(self, commit: StepCommit, /) -> Awaitable[object]:
         """See `RunLedger.commit_step`."""
         calls = tuple({"run_id": bind(commit.run_id), "step": step.n} for step in commit.steps if step.kind == "tool")
-        drop = [Statement(_DROP_INTENT, calls)] if calls else []
-        await self._database.write(
+        drop = [Statement(DROP_INTENT, calls)] if calls else []
+        drop += [Statement(_FORGET, ({"run_id": bind(commit.run_id), "step": step},)) for step in commit.forget]
+        return self._database.write(
             Statement(ADVANCE, (owned(commit),), FENCED),
             *_results(commit),
             *drop,
             *recording(self._database.dialect, commit.told.audit),
         )
 
-    async def begin_call(self, intent: Intent, /) -> None:
+    @raising_late
+    def begin_call(self, intent: Intent, /) -> Awaitable[object]:
         """See `RunLedger.begin_call`."""
         row = columns(intent)
         del row["told"]
         begin = Statement(_BEGIN_CALL, (row,))
-        await self._database.write(
+        return self._database.write(
             held(intent.run_id, intent.fence),
             begin,
             *telling(row["run_id"], intent.fence, intent.told),
@@ -204,15 +211,17 @@ class SqlRuns:
         if rows:
             await self._database.write(Statement(self._database.dialect.spell(_APPEND_EVENT), tuple(rows)))
 
-    async def finish_run(self, end: RunEndRecord, /) -> None:
+    @raising_late
+    def finish_run(self, end: RunEndRecord, /) -> Awaitable[object]:
         """See `RunLedger.finish_run`."""
         last = {"state": end.state, "outcome": end.outcome, "error": bind(end.error), "ended_at": end.ended_at}
         rest = {"run_id": bind(end.run_id)}
-        await self._database.write(
+        return self._database.write(
             Statement(_FINISH, (owned(end) | last,), FENCED),
             *_results(end),
             Statement(_DROP_INTENTS, (rest,)),
             Statement(_CANCEL_WAITS, (rest | {"ended_at": end.ended_at},)),
+            Statement(_FORGET_ALL, (rest,)),
             *recording(self._database.dialect, end.told.audit),
         )
 

@@ -57,10 +57,9 @@ class Sqlite:
         """Returns when the database is ready; raises `StoreError` when it cannot be."""
         await asyncio.shield(self._opened)
 
-    async def write(self, *statements: Statement) -> tuple[int, ...]:
+    def write(self, *statements: Statement) -> asyncio.Future[tuple[int, ...]]:
         """See `Database.write`."""
-        result: tuple[int, ...] = await self._submit("write", statements)
-        return result
+        return self._submit("write", statements)
 
     async def change(self, *statements: Statement) -> list[Row]:
         """See `Database.change`."""

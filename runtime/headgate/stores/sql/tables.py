@@ -193,6 +193,8 @@ waits = Table(
     Column("resolved_at", Double),
     Column("revision", Integer, nullable=False),
     Column("trail", Text),
+    Column("question", Text),
+    Column("round", Text),
     Index(None, "run_id"),
     Index(None, "session_id"),
     Index(None, "state", "created_at", "id"),
@@ -228,18 +230,12 @@ documents = Table(
 )
 
 credentials = Table(
-    "credentials",
-    metadata,
-    Column("kind", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("sealed", Text, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("updated_at", Double, nullable=False),
-    Column("expires_at", Double),
-    PrimaryKeyConstraint("kind", "owner", "name"),
-)
+    "credentials", metadata,
+    Column("kind", Text, nullable=False), Column("owner", Text, nullable=False), Column("name", Text, nullable=False),
+    Column("sealed", Text, nullable=False), Column("revision", Integer, nullable=False),
+    Column("created_at", Double, nullable=False), Column("updated_at", Double, nullable=False),
+    Column("expires_at", Double), PrimaryKeyConstraint("kind", "owner", "name"),
+)  # fmt: skip
 
 counters = Table("counters", metadata, Column("name", Text, primary_key=True), Column("value", Integer, nullable=False))
 
@@ -295,6 +291,8 @@ usage = Table(
     Column("cost", Double),
     Column("broken", Integer, nullable=False),
     Column("owner", Text, nullable=False),
+    # How long the run went on since the turn before.
+    Column("seconds", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("at", "run_id", "fence", "n"),
     sqlite_with_rowid=False,
 )

@@ -11,7 +11,8 @@ from headgate.stores.sql.rows import Params, bind
 from headgate.stores.usage import MINUTE, Scope, Spent, TurnUsage, UsageFilter, UsageSum
 
 _TOKENS = Usage.__struct_fields__
-_OWN = ("minute", "run_id", "fence", "n", "step", "at", "provider", "model", *_TOKENS, "cost", "broken", "owner")
+_OWN = ("minute", "run_id", "fence", "n", "step", "at", "provider", "model", *_TOKENS, "cost", "broken", "owner",
+        "seconds")  # fmt: skip
 _INSERT = f"""
 INSERT INTO usage ({", ".join(_OWN)}, agent, key, team, session_id)
 SELECT {", ".join(f":{name}" for name in _OWN)}, agent, principal, team, session_id FROM runs WHERE id = :run_id
@@ -46,7 +47,7 @@ def _row(run: object, fence: int, turn: TurnUsage, usage: Usage) -> Params:
     return {
         "minute": int(turn.at // MINUTE), "run_id": run, "fence": fence, "n": turn.n, "step": turn.step,
         "at": turn.at, "provider": bind(turn.provider), "model": bind(turn.model), "cost": turn.cost,
-        "broken": int(turn.broken), "owner": bind(turn.owner),
+        "broken": int(turn.broken), "owner": bind(turn.owner), "seconds": turn.seconds,
         "input": usage.input, "output": usage.output, "cache_write": usage.cache_write,
         "cache_write_1h": usage.cache_write_1h, "cache_read": usage.cache_read, "reasoning": usage.reasoning,
     }  # fmt: skip
@@ -77,14 +78,21 @@ class SqlUsage:
         name, but = _SCOPES[scope], " AND owner <> :other" if other is not None else ""
         sql = f"""
         SELECT {name}, minute / {int(slot)}, coalesce(sum(cost), 0),
-               sum(input + output + cache_write + cache_write_1h + cache_read)
+               sum(input + output + cache_write + cache_write_1h + cache_read), count(*) - sum(broken), sum(seconds)
         FROM usage WHERE at >= :since AND at < :until AND {name} IS NOT NULL{but} GROUP BY 1, 2
         """
         found: dict[tuple[str, int], Spent] = {}
         async for rows in self._daily(sql, since, until, {"other": bind(other)} if but else {}):
-            for name, place, cost, tokens in rows:
-                before = found.get((name, place), Spent(name, place, 0.0, 0))
-                found[name, place] = Spent(name, place, before.cost + cost, before.tokens + int(tokens))
+            for name, place, cost, tokens, turns, seconds in rows:
+                old = found.get((name, place), Spent(name, place, 0.0, 0))
+                found[name, place] = Spent(
+                    name,
+                    place,
+                    old.cost + cost,
+                    old.tokens + int(tokens),
+                    old.turns + int(turns),
+                    old.seconds + seconds,
+                )
         return tuple(found.values())
 
     async def _daily(self, sql: str, since: float, until: float, params: Params) -> AsyncIterator[list[Row]]:

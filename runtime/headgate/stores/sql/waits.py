@@ -13,7 +13,7 @@ from headgate.stores.audit import AuditEntry
 from headgate.stores.sql.audit import recording, recording_expiry
 from headgate.stores.sql.database import Database, Guard, Statement
 from headgate.stores.sql.rows import Params, bind, columns, grant_record, wait_record
-from headgate.stores.sql.runs import telling
+from headgate.stores.sql.runs import DROP_INTENT, telling
 from headgate.stores.sql.statements import held, insert, listing, select
 from headgate.stores.waits import Answer, Grant, Opened, WaitFilter, WaitRecord
 
@@ -70,9 +70,12 @@ class SqlWaits:
     async def open_wait(self, opened: Opened, /) -> None:
         """See `WaitLedger.open_wait`."""
         row = columns(opened.wait)
+        # A call that its server has interrupted is not under way any more.
+        rest = [Statement(DROP_INTENT, (row,))] if opened.wait.round is not None else []
         await self._database.write(
             held(opened.wait.run_id, opened.fence),
             Statement(_INSERT, (row,)),
+            *rest,
             *telling(row["run_id"], opened.fence, opened.told),
             *recording(self._database.dialect, opened.told.audit),
         )

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
+from headgate.programs.group import Group
 from headgate.tools.command.invocation import Invocation
 
 GRACE = 2.0
@@ -23,7 +24,6 @@ GRACE = 2.0
 DRAIN = 0.5
 """Seconds that output is still awaited after the program has exited."""
 _LAST = 1.0
-_TICK = 0.02
 
 Receive = Callable[[int, bytes], None]
 
@@ -42,14 +42,12 @@ class Program(Protocol):
 
 class Process(asyncio.SubprocessProtocol):
     """One run of a program. `receive(fd, data)` gets what it writes, 1 for standard output and 2 for standard error.
-
-    A process that leaves the group on purpose (`setsid`) is beyond reach, as is one of another user.
+    What it cannot end is what a `Group` cannot.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._open = {1, 2}
-        self._pid = 0
         self._wake = asyncio.Event()
         self._exited = asyncio.Event()
         self._drained = asyncio.Event()
@@ -107,53 +105,16 @@ class Process(asyncio.SubprocessProtocol):
                 env=dict(invocation.env),
                 start_new_session=True,
             )
-        self._pid = transport.get_pid()
         return transport
 
     async def _end(self, transport: asyncio.SubprocessTransport) -> None:
         try:
-            for sign, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, _LAST)):
-                if not self._signal(sign) or await self._is_gone(patience):
-                    break
-        except asyncio.CancelledError:
-            self._signal(signal.SIGKILL)
-            raise
+            await Group(transport.get_pid(), self._exited).end(grace=GRACE, last=_LAST)
         finally:
             # Closing kills a program that is still there, which may not be allowed (a set-user-ID program).
             with contextlib.suppress(PermissionError):
                 transport.close()
         await _wait(self._closed, _LAST)
-
-    async def _is_gone(self, patience: float) -> bool:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
-        while self._signal(0):
-            if loop.time() >= deadline:
-                return False
-            await asyncio.sleep(_TICK)
-        return True
-
-    def _signal(self, sign: int) -> bool:
-        """Signals the group; whether there is anybody left in it.
-
-        The number of the group cannot be given to another while one member lives, so signals do not go astray.
-        """
-        if self._exited.is_set():
-            _reap(self._pid)
-        try:
-            os.killpg(self._pid, sign)
-        except ProcessLookupError:
-            return not self._exited.is_set()
-        except PermissionError:
-            return True
-        return True
-
-
-def _reap(group: int) -> None:
-    """Waits for orphans of the group that became children of the gateway, as they do where it runs as process 1."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-group, os.WNOHANG)[0]:
-            pass
 
 
 async def _wait(event: asyncio.Event, patience: float) -> None:

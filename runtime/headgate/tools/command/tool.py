@@ -14,6 +14,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
 from headgate.core.kind import Env, Scope
 from headgate.core.messages import ErrorInfo, Text, ToolResult
+from headgate.core.outlast import finish
 from headgate.core.ports import ToolDefinition
 from headgate.core.scalars import size_text
 from headgate.tools.command.checks import check
@@ -93,8 +94,10 @@ class CommandTool:
                 await asyncio.wait({task})
         finally:
             process.stop()
-            await _finish(task)
-            del self._running[task]
+            try:
+                await finish(task)
+            finally:
+                del self._running[task]
         return task.result()
 
     def _not_started(self, error: OSError) -> ToolError:
@@ -144,21 +147,6 @@ class CommandTool:
 
     def _clean(self, text: str) -> str:
         return visible(self._env.scrub(text))
-
-
-async def _finish(task: asyncio.Task[int]) -> None:
-    """Waits for the task whatever happens; a cancellation meanwhile is passed on afterwards."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if not task.cancelled():
-        # Looked at, or else the loop complains of a failure that a cancelled call has no use for.
-        task.exception()
-    if cancelled is not None:
-        raise cancelled
 
 
 def _explain(error: ToolError) -> str:

@@ -10,7 +10,7 @@ from headgate.core.context import ToolContext
 from headgate.core.errors import ConfigError, ToolError
 from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import ToolResult
-from headgate.core.ports import Annotations, ToolDefinition
+from headgate.core.ports import Annotations, StandInTool, ToolDefinition
 from headgate.expressions.shape import ShapeText
 from headgate.mcp.naming import full_name, offers
 from headgate.mcp.upstream import Upstream
@@ -106,8 +106,7 @@ class RenamedTool:
         if reason := self.missing:
             raise ToolError("tool_error", f"{self._name} cannot be called now: {reason}", retryable=True)
         sent = {**args, **self._spec.preset}
-        marks = self.definition.annotations
-        result = await call(self._upstream, self._spec.tool, sent, ctx, marks)
+        result = await call(self._upstream, self._spec.tool, sent, ctx, self.definition)
         return shaped(result, self._spec.output)
 
 
@@ -133,7 +132,7 @@ def shaped(result: ToolResult, shape: ShapeText | None) -> ToolResult:
     return ToolResult(content=(), structured=shape.apply(result.payload, _MAX), meta=result.meta)
 
 
-KIND: Kind[McpSpec, RenamedTool] = Kind(
+KIND: Kind[McpSpec, StandInTool] = Kind(
     "mcp",
     "One tool of an MCP server, renamed, narrowed, with preset arguments.",
     McpSpec,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from functools import partial
+from hashlib import sha256
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from headgate.core.context import ToolContext
-from headgate.core.messages import ToolResult
+from headgate.core.inputs import Ask, Question, Reply, Round
+from headgate.core.messages import ToolCall, ToolResult
+from headgate.core.passage import Deferred
 from headgate.core.ports import Annotations, ToolDefinition
 from headgate.mcp.asking import Asking, Progress
 from headgate.mcp.listing import ListedTool, Listing
@@ -25,7 +33,7 @@ class Server(Protocol):
     withheld: frozenset[str]
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking, /) -> Any:
-        """The SDK's result of one call."""
+        """The SDK's result of one call, or a `Round`."""
         ...
 
 
@@ -62,14 +70,41 @@ class ServedTool:
 
     async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
         """Runs one call on the server."""
-        return await call(self._upstream, self.listed.name, args, ctx, self.definition.annotations)
+        return await call(self._upstream, self.listed.name, args, ctx, self.definition)
 
 
-async def call(upstream: Server, tool: str, args: dict[str, Any], ctx: ToolContext, marks: Annotations) -> ToolResult:
-    """One call of the server's tool of this name; raises `ToolError`. Cancelling it cancels it on the server."""
-    repeatable = marks.read_only or marks.idempotent
-    asking = Asking(ctx.deadline, repeatable=repeatable, progress=_progress(ctx), account=ctx.session.account)
-    return result_of(await upstream.call(tool, args, asking))
+async def call(upstream: Server, tool: str, args: dict[str, Any], ctx: ToolContext, own: ToolDefinition) -> ToolResult:
+    """One call of the server's tool of this name, for the tool that is defined as `own`; raises `ToolError`, and
+    `Deferred` when the server wants to know more before it answers. Cancelling it cancels it on the server."""
+    repeatable, origin = own.annotations.read_only or own.annotations.idempotent, origin_of(upstream)
+    held = ctx.ask if upstream.spec.elicitation == "ask" else None
+    begun = ctx.passage.take_round()
+    asking = Asking(
+        ctx.deadline, repeatable=repeatable, progress=_progress(ctx), ask=held, owner=ctx.run,
+        round=begun if begun is not None and begun.origin == origin else None, account=ctx.session.account,
+    )  # fmt: skip
+    if held is not None:
+        asking.ask = partial(_unhurried, asking, held)
+    answer = await upstream.call(tool, args, asking)
+    if isinstance(answer, Round):
+        raise Deferred(ToolCall(ctx.call_id, own.name, args), replace(answer, origin=origin))
+    return result_of(answer)
+
+
+async def _unhurried(asking: Asking, ask: Ask, question: Question) -> Reply:
+    """What the person says; the call has that much longer."""
+    begun = asyncio.get_running_loop().time()
+    try:
+        return await ask(question)
+    finally:
+        asking.deadline += asyncio.get_running_loop().time() - begun
+
+
+def origin_of(upstream: Server) -> str:
+    """A digest of how the server is reached: what a person has told one server is not for another."""
+    spec = upstream.spec
+    reached = [upstream.name, spec.command, *spec.args, spec.url]
+    return sha256(json.dumps(reached).encode()).hexdigest()
 
 
 def _progress(ctx: ToolContext) -> Progress:

@@ -1,12 +1,12 @@
-"""The fifth schema: what people grant the gateway at servers, encrypted."""
+"""The eighth schema: what people grant the gateway at servers, encrypted."""
 
 from __future__ import annotations
 
 from alembic import op
 from sqlalchemy import Column, Double, Integer, PrimaryKeyConstraint, Text
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:

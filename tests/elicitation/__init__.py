@@ -1,0 +1,1 @@
+"""What MCP servers ask people, from the server to the answer."""
