@@ -106,7 +106,7 @@ async def test_pages(tree: Tree, house: OAuthHouse) -> None:
         for said in ("crm", "ann", "127.0.0.1", "read"):
             assert said in text_of(page)
         policy = page.headers["content-security-policy"]
-        assert f"form-action 'self' {house.authority.url};" in policy
+        assert f"form-action 'self' https: {house.authority.url};" in policy
         assert [each in policy for each in ("default-src 'none'", "frame-ancestors 'none'")] == [True, True]
         assert page.headers["cache-control"] == "no-store"
         assert (await own.http.head(start)).status_code == 405

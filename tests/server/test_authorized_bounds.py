@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from headgate.server.authorizations import vault_of
 from headgate.testing.harness import KEY, Live, live
 from headgate.testing.mcp_protected import OAuthHouse, oauth_house
+from headgate.testing.oidc_issuer import provider
 from tests.conftest import Tree
 from tests.server.mcp_servers import boss_of, health
 from tests.server.native import Caller, settled
@@ -17,6 +19,7 @@ from tests.server.people import (
     ANN,
     AUTHORIZE,
     BOB,
+    LOOPBACK,
     OWN,
     WHOAMI,
     browser,
@@ -28,6 +31,7 @@ from tests.server.people import (
     server_of,
     whoami,
 )
+from tests.server.test_oidc import trusting
 from tests.waiting import until
 
 
@@ -212,3 +216,30 @@ async def test_addresses_that_are_not_plain(tree: Tree, house: OAuthHouse) -> No
         for url in ("https://gateway.example.com@evil.example.com/x", "http://login.example.com/x", "https://a;b/x"):
             house.authority.says = {"authorization_endpoint": url}
             assert await ann.code("POST", AUTHORIZE) == (502, "auth_error")
+
+
+async def test_callers_of_an_identity_provider(tree: Tree, house: OAuthHouse) -> None:
+    """Who comes with a token of a provider has grants of their own, also after a restart; somebody of the same name
+    with another provider has none of them."""
+    toml = crm(house).removeprefix(LOOPBACK)
+    async with provider() as one, provider() as other:
+        root = tree(WHOAMI, toml=trusting(one) + toml)
+        async with live(root, watch=False) as gateway:
+            ann = Caller(gateway, one.token("ann"))
+            await granted(ann, "ann@crm")
+            assert await called(ann) == "ann@crm"
+            assert (await ann.ask("GET", OWN))["key"] == "oidc:ann"
+        async with live(root, watch=False) as gateway:
+            assert await called(Caller(gateway, one.token("ann"))) == "ann@crm"
+            text = (root / "gateway.toml").read_text()
+            (root / "gateway.toml").write_text(text.replace(one.url, other.url))
+            await gateway.reload()
+            stranger = Caller(gateway, other.token("ann"))
+            assert (await stranger.ask("GET", OWN))["state"] == "missing"
+            assert await called(stranger) == "auth_required"
+
+            async def forgotten() -> bool:
+                kept = await vault_of(gateway.gateway.edge).all()
+                return not [each for each in kept if each[0] == "grant"]
+
+            await eventually(forgotten)

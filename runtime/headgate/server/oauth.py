@@ -117,8 +117,8 @@ def _question(flow: Flow) -> ASGIResponse:
         f"<dl>{facts(rows)}</dl>{paragraph(warning)}"
         f'<form method="post"><p><button type="submit">Go on to {visible(url.hostname or "")}</button></p></form>'
     )
-    # A browser takes the redirect that answers a form for its target, too.
-    security = policy(form=f"'self' {url.scheme}://{url.netloc}")
+    # Browsers take every redirect that follows a form for its target, too, and people may sign in at a third place.
+    security = policy(form=f"'self' https: {url.scheme}://{url.netloc}")
     return page("Let agents use your account?", body, headers={"content-security-policy": security})
 
 
