@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from headgate.core.errors import ConfigError
 from headgate.core.ports import Interceptor, Model, Provider, SecretBackend, Tool, ToolServer
+from headgate.core.vault import Vault
 
 Key = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
@@ -81,7 +82,8 @@ class Env:
     `scrub` removes every resolved secret from a text. `model` gives the model that one of `Kind.models` refers to, and
     `server` an open MCP server by its name; both raise `ConfigError` when there is none. `client` makes an HTTP client
     of the object's own behind the same guard (see `net.client.make_client`). `root` is the folder of the tree.
-    `changed` is called when the tools that the object offers are others now.
+    `changed` is called when the tools that the object offers are others now. `vault` is where it keeps what people
+    grant; there is none where nothing is kept.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Env:
     client: Callable[..., httpx2.AsyncClient] = field(default=_no_client, repr=False)
     root: Path = Path()
     changed: Callable[[], None] = field(default=_unheard, repr=False)
+    vault: Vault | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,7 @@ CODES: dict[str, str] = {
     "outcome_unknown": "The call was interrupted, and whether it took effect is not known.",
     "turn_cut_off": "The model's turn was cut off, so the calls in it were not run.",
     "auth_error": "The tool could not obtain its credential.",
+    "auth_required": "The caller has not let the gateway use their account of the tool's server; the message says how.",
     "unknown_handle": "The run keeps no result under the handle that read_result was given.",
     "internal_error": "The gateway failed; its log has the details.",
 }

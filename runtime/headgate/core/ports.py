@@ -121,12 +121,13 @@ class StandInTool(Tool, Protocol):
 class ServerHealth:
     """How an MCP server is; `since` is in epoch seconds.
 
-    `restarting` is a server whose connection was lost just now, `down` one that cannot be reached. `error` is the last
-    failure, without secrets; it stays while the server is ready again. `problems` are sentences about what was left out
-    of its listing.
+    `restarting` is a server whose connection was lost just now, `down` one that cannot be reached. `unauthorized` is
+    one that is reached with accounts of people, none of whom has let the gateway use it yet, so that its tools are not
+    known; `authorizations` counts those who have. `error` is the last failure, without secrets; it stays while the
+    server is ready again. `problems` are sentences about what was left out of its listing.
     """
 
-    state: Literal["starting", "ready", "restarting", "down"]
+    state: Literal["starting", "ready", "restarting", "down", "unauthorized"]
     since: float
     transport: str
     protocol: str | None = None
@@ -138,6 +139,7 @@ class ServerHealth:
     prompts: int = 0
     resources: int = 0
     pid: int | None = None
+    authorizations: int | None = None
 
 
 class ToolServer(Protocol):
@@ -161,6 +163,10 @@ class ToolServer(Protocol):
     @property
     def required(self) -> bool:
         """Whether agents that have it may not run without it."""
+        ...
+
+    def serves(self, account: str, /) -> bool:
+        """Whether it takes calls for whom this account stands: not where that has to let the gateway use it first."""
         ...
 
     async def warm(self, timeout: float, /) -> ErrorInfo | None:

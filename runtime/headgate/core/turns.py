@@ -27,7 +27,8 @@ class ToolDefinition:
     """What a model is told about a tool; `input_schema` is a JSON Schema (2020-12) of an object.
 
     `location` is where the tool is executed, which the model is not told: `backend`, or `client` when the caller's
-    front end does it.
+    front end does it. `personal` says that it acts with the account of who calls: what it answers one is not for
+    others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ToolDefinition:
     kind: str = ""
     server: str | None = None
     location: str = "backend"
+    personal: bool = False
 
 
 class Broken(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
 from headgate.engine.host import Host
-from headgate.engine.overlays import Overlays
+from headgate.engine.overlays import Overlays, custody_of
 from headgate.engine.relisting import Relisting
 from headgate.engine.reloaded import Reloaded, audited, key_changes, swapped
 from headgate.engine.restart import warn
@@ -251,7 +251,7 @@ class Reloader:
                     self._standing.accept(self.live)
 
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
-        return await Builder(compiled, live, self.environ, self.relisting.changed).build()
+        return await Builder(compiled, live, self.environ, self.relisting.changed, custody_of(self.overlays)).build()
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,7 +29,8 @@ from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
-from headgate.mcp.paging import Noun, Raw, pages, unsaid
+from headgate.mcp.offers import entries, names
+from headgate.mcp.paging import Noun, Raw, pages
 from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
 from headgate.mcp.replies import Called, Calls, responses, visiting
@@ -78,41 +79,36 @@ class Link:
         return f"{info.name} {info.version}"[:200] if info is not None else None
 
     async def listing(self) -> Listing:
-        """All that the server offers now, page by page."""
+        """All that the server offers now, page by page; a server may want a credential only from here on."""
+        sending = remote.Sending()
+        token = remote.SENDING.set(sending)
+        try:
+            return await self._listed()
+        except MCPError as error:
+            if sending.refusal is not None:
+                raise fault_of(sending.refusal) from error
+            if sending.status in (401, 403):
+                raise of_status(sending.status) from error
+            raise
+        finally:
+            remote.SENDING.reset(token)
+
+    async def _listed(self) -> Listing:
         raw: list[Raw] = []
         say = self.refused.append
         if self.client.server_capabilities.tools is not None:
             self.refused.clear()
             raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools", say)
         tools, problems = read_tools(raw)
-        prompts, resources = await self._names("prompts", say), await self._names("resources", say)
+        prompts, resources = await names(self.client, "prompts", say), await names(self.client, "resources", say)
         readable = self.client.server_capabilities.resources is not None
         return Listing(tools, prompts, resources, (*self.refused, *problems), readable=readable)
 
     async def listed(self, noun: Noun, asking: Asking) -> list[Raw]:
         """Prompts, resources or templates of resources as they are listed, in the form of the wire; none of a server
         that has no such thing. Raises as `call`."""
-        found: list[Raw] = await self.ask(noun, asking, partial(self._entries, noun, unsaid))
+        found: list[Raw] = await self.ask(noun, asking, partial(entries, self.client, noun))
         return found
-
-    async def _entries(self, noun: Noun, say: Callable[[str], None]) -> list[Raw]:
-        offered, client = self.client.server_capabilities, self.client
-        if (offered.prompts if noun == "prompts" else offered.resources) is None:
-            return []
-        lists: dict[Noun, Callable[[str | None], Awaitable[Any]]] = {
-            "prompts": lambda at: client.list_prompts(cursor=at, cache_mode="bypass"),
-            "resources": lambda at: client.list_resources(cursor=at, cache_mode="bypass"),
-            "resource_templates": lambda at: client.list_resource_templates(cursor=at, cache_mode="bypass"),
-        }
-        return await pages(lists[noun], noun, say)
-
-    async def _names(self, noun: Noun, say: Callable[[str], None]) -> tuple[str, ...]:
-        """What is listed besides tools; a server that fails at that still has its tools."""
-        try:
-            return tuple(str(each.get("uri", each.get("name"))) for each in await self._entries(noun, say))
-        except (MCPError, ValidationError) as error:
-            log.info("mcp.not_listed", what=noun, reason=type(error).__name__)
-            return ()
 
     async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
         """Calls a tool; a round of questions when the server interrupts the call for them, which is made again with

@@ -73,7 +73,8 @@ class Watched(httpx2.AsyncBaseTransport):
                 sending.left = False
             raise
         if response.status_code >= 400:
-            self.status = response.status_code
+            if self.status != 401:  # whatever is tried after that fails for the same reason, but may be told otherwise
+                self.status = response.status_code
             if sending is not None:
                 sending.status = response.status_code
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
