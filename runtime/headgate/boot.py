@@ -19,6 +19,7 @@ import uvicorn
 from headgate import __version__
 from headgate.compile.checks.gateway import is_loopback
 from headgate.compile.checks.keys import DEMO_KEYS
+from headgate.compile.checks.servers import check_callback
 from headgate.compile.compiler import Compiler
 from headgate.compile.draft import Draft
 from headgate.compile.plan import Snapshot
@@ -27,8 +28,10 @@ from headgate.core.context import Principal
 from headgate.core.errors import ConfigError
 from headgate.core.kind import Finding, Kinds
 from headgate.engine.amend import Amender
+from headgate.engine.custodian import Custodian
 from headgate.engine.host import Host
 from headgate.engine.keeper import Keeper
+from headgate.engine.overlays import custody_of
 from headgate.engine.pinning import Pinning
 from headgate.engine.reload import Reloader
 from headgate.engine.watcher import Watcher
@@ -118,15 +121,26 @@ async def open_gateway(
         reloader.attach(host)
         signing = snapshot.gateway.auth.session_secret or session_secret(state)
         amender = Amender(reloader)
-        edge = Edge(host, reloader, amender, Tokens(lambda: signing), Seal(lambda: signing), keepalive)
+        custody = custody_of(reloader.overlays)
+        custodian = Custodian(custody) if custody is not None else None
+        port = server.port if place.port is None else place.port
+        edge = Edge(
+            host, reloader, amender, Tokens(lambda: signing), Seal(lambda: signing), keepalive,
+            own_url=url_of(address.host, port), custodian=custodian,
+        )  # fmt: skip
         await _orphans(ledger, claims=guest is None)
         await host.accounts.keep(snapshot.gateway.budgets)
         await host.auditor.tell("gateway.started", details={"revision": snapshot.revision, "version": __version__})
-        await stack.enter_async_context(Keeper(host, claims=guest is None).at_work())
+        await stack.enter_async_context(Keeper(host, claims=guest is None, custodian=custodian).at_work())
         await stack.enter_async_context(reloader.relisting.at_work(Pinning(reloader, amender, host).settle))
         await stack.enter_async_context(Watcher(reloader, amender).at_work(tree=watch))
         app = create_app(edge, server, bound=address.host)
-        yield Gateway(edge, app, address.host, server.port if place.port is None else place.port)
+        yield Gateway(edge, app, address.host, port)
+
+
+def url_of(host: str, port: int) -> str:
+    """Where a process that listens there is reached from this machine."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @dataclass(slots=True)
@@ -139,6 +153,7 @@ class _Address:
         """The demo key never leaves loopback."""
         if self.host is None or is_loopback(self.host) or draft.gateway is None or draft.gateway_site is None:
             return
+        yield from check_callback(draft, self.host)
         for name, key in draft.gateway.auth.keys.items():
             if key.digest in DEMO_KEYS:
                 message = f"key {name!r} is the demo key, and the server binds {self.host}"
@@ -207,6 +222,21 @@ async def serve(place: Place, announce: Callable[[Gateway, int], None]) -> None:
         settle_memory()
         announce(gateway, port)
         await server.serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def listening(place: Place, guest: Principal) -> AsyncIterator[Gateway]:
+    """A gateway of the guest's that serves until the block is left, for a command that browsers come back to."""
+    async with _reserved(place) as (place, held), open_gateway(place, watch=False, guest=guest) as gateway:
+        server = GatewayServer(gateway, grace=0)
+        task = asyncio.create_task(server.serve(sockets=[_taken(held, gateway)]), name="counter")
+        try:
+            while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn has nothing to wait for
+                await asyncio.sleep(0.005)
+            yield gateway
+        finally:
+            server.should_exit = True
+            await task
 
 
 @contextlib.asynccontextmanager

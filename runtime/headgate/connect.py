@@ -10,6 +10,7 @@ import structlog
 
 from headgate.compile.specs import Gateway
 from headgate.core.errors import ConfigError
+from headgate.engine.custody import Custody
 from headgate.engine.overlays import Overlays
 from headgate.state import encryption_keys, own_ledger, prepare
 from headgate.stores import ledger_path, open_ledger
@@ -42,10 +43,12 @@ class Connection:
             prepare(database.parent)
             self.stack.enter_context(own_ledger(database))
         self._ledger = await self.stack.enter_async_context(open_ledger(gateway.store.url, self.tree))
-        overlays = Overlays(self._ledger, cipher_of(gateway, self.state))
-        renewed = await overlays.renew()
+        cipher = cipher_of(gateway, self.state)
+        custody = Custody(self._ledger, cipher)
+        overlays = Overlays(self._ledger, cipher, custody)
+        renewed = await overlays.renew() + await custody.renew()
         if renewed:
-            log.info("overlay.renewed", documents=renewed, reason="their secrets are encrypted with the first key now")
+            log.info("overlay.renewed", texts=renewed, reason="their secrets are encrypted with the first key now")
         return overlays
 
 

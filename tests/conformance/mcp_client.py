@@ -7,6 +7,7 @@ as the gateway does, and calls what is listed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import sys
 from collections.abc import Mapping
@@ -18,12 +19,15 @@ import httpx2
 from headgate.core.errors import GatewayError
 from headgate.core.inputs import Question, Reply, Round
 from headgate.core.kind import Env
-from headgate.mcp import link
+from headgate.core.vault import Kept
+from headgate.mcp import consent
 from headgate.mcp.asking import Asking
+from headgate.mcp.authorizing import Authorizing
+from headgate.mcp.consent import Asker, Came
+from headgate.mcp.kind import open_server
+from headgate.mcp.personal import Personal
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
-from headgate.mcp.user_flow import Answer, Identity, UserAuth
-from headgate.mcp.wiring import Wiring
 from headgate.net.client import make_client, open_client
 from headgate.net.egress import Egress
 
@@ -31,39 +35,57 @@ PATIENCE = 60.0
 """Seconds that connecting or a call may take."""
 METADATA_URL = "https://conformance-test.local/client-metadata.json"
 CALLBACK = "http://localhost:3000/callback"
+ACCOUNT = "person"
+GRANTS = 2
+"""Times that one call is tried, with another grant each time."""
 LOOPBACK = Egress(("localhost", "127.0.0.1", "::1"))
 
 
-class Granting:
-    """A person who grants everything: follows the link as far as the address that it sends them back to."""
+class Memory(dict[tuple[str, str, str], tuple[str, int]]):
+    """A vault for the length of the scenario."""
 
-    def __init__(self) -> None:
-        self._came: Answer | None = None
-
-    async def send(self, url: str) -> None:
-        """Visits the page."""
-        async with httpx2.AsyncClient(follow_redirects=False) as browser:
-            response = await browser.get(url)
-        query = parse_qs(urlsplit(response.headers["location"]).query)
-        given = {name: query[name][0] for name in ("state", "iss") if name in query}
-        self._came = Answer(query["code"][0], **given)
-
-    async def answer(self) -> Answer:
-        """What the address said."""
-        assert self._came is not None
-        return self._came
-
-
-class Memory(dict[str, str]):
-    """Keeps tokens for the length of the scenario."""
-
-    async def read(self, name: str) -> str | None:
+    async def read(self, kind: str, owner: str, name: str, /) -> Kept | None:
         """What was written."""
-        return self.get(name)
+        held = self.get((kind, owner, name))
+        return Kept(*held) if held is not None else None
 
-    async def write(self, name: str, text: str) -> None:
+    async def write(self, kind: str, owner: str, name: str, text: str, /, *, expires_at: float | None = None) -> None:
         """Keeps it."""
-        self[name] = text
+        del expires_at
+        self[kind, owner, name] = (text, 1)
+
+    async def change(self, kind: str, owner: str, name: str, text: str, revision: int, /) -> bool:
+        """Replaces it."""
+        if self.get((kind, owner, name), ("", 0))[1] != revision:
+            return False
+        self[kind, owner, name] = (text, revision + 1)
+        return True
+
+    async def take(self, kind: str, owner: str, name: str, /) -> Kept | None:
+        """Forgets it."""
+        held = self.pop((kind, owner, name), None)
+        return Kept(*held) if held is not None else None
+
+    async def owners(self, kind: str, name: str, /) -> tuple[str, ...]:
+        """Whose there are."""
+        return tuple(owner for of, owner, at in self if (of, at) == (kind, name))
+
+    def alone(self, _kind: str, _owner: str, _name: str, /) -> contextlib.AbstractAsyncContextManager[None]:
+        """Nobody else is here."""
+        return contextlib.nullcontext()
+
+
+async def grant(server: Personal, vault: Memory) -> None:
+    """A person grants everything: follows the link as far as the address that it sends them back to."""
+    flow, token = await Authorizing(server).ask(Asker(ACCOUNT, ACCOUNT, "", ""), CALLBACK)
+    began = await consent.begin(vault, token)
+    async with httpx2.AsyncClient(follow_redirects=False) as browser:
+        response = await browser.get(began.url)
+    query = {name: each[0] for name, each in parse_qs(urlsplit(response.headers["location"]).query).items()}
+    came = Came(query.get("code"), query.get("error"), query.get("iss"))
+    flow = await consent.returned(vault, query["state"], began.cookie, came)
+    if error := await Authorizing(server).accept(flow, came.code or ""):
+        print(f"cannot connect: {error}", file=sys.stderr)  # noqa: T201
 
 
 async def accept(question: Question) -> Reply:
@@ -79,57 +101,61 @@ def sample(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values.get(properties.get(name, {}).get("type", "string")) for name in schema.get("required", ())}
 
 
-async def call(upstream: Upstream, name: str, args: dict[str, Any]) -> None:
-    """Calls one tool; a failure is told, and is for the suite to judge."""
-    asking = Asking(asyncio.get_running_loop().time() + PATIENCE, ask=accept)
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while isinstance(result := await upstream.call(name, args, asking), Round):
-                asking.round = result
-                while asking.round.next is not None:
-                    asking.round = asking.round.with_reply(await accept(asking.round.questions[asking.round.next]))
-        print(f"{name}: {result}", file=sys.stderr)  # noqa: T201
-    except (GatewayError, TimeoutError) as error:
-        print(f"{name} failed: {error!r}", file=sys.stderr)  # noqa: T201
+async def call(upstream: Upstream, name: str, args: dict[str, Any], vault: Memory) -> None:
+    """Calls one tool, and again when a person had to grant more for it; a failure is for the suite to judge."""
+    loop = asyncio.get_running_loop()
+    for _ in range(GRANTS):
+        try:
+            async with asyncio.timeout(PATIENCE):
+                asking = Asking(loop.time() + PATIENCE, ask=accept, account=ACCOUNT)
+                while isinstance(result := await upstream.call(name, args, asking), Round):
+                    asking.round = result
+                    while asking.round.next is not None:
+                        asking.round = asking.round.with_reply(await accept(asking.round.questions[asking.round.next]))
+            print(f"{name}: {result}", file=sys.stderr)  # noqa: T201
+            return
+        except (GatewayError, TimeoutError) as error:
+            print(f"{name} failed: {error!r}", file=sys.stderr)  # noqa: T201
+            if getattr(error, "code", "") != "auth_required" or not isinstance(upstream, Personal):
+                return
+            await grant(upstream, vault)
+
+
+def auth_of(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The `auth` of the server: with the id that the scenario gives, else with one that is a URL."""
+    known = {name: context[name] for name in ("client_id", "client_secret") if context.get(name)}
+    if "client_secret" in known:
+        known["auth_method"] = "basic"
+    return {"type": "oauth2_user", **(known or {"metadata_url": METADATA_URL})}
 
 
 async def play(url: str, scenario: str, context: Mapping[str, Any]) -> int:
     """Opens the server and calls its tools; 1 when it could not be opened."""
-    spec = ServerSpec.model_validate({"url": url, "connection_timeout": PATIENCE, "timeout": PATIENCE})
-    auth = None
-    if scenario.startswith("auth/"):
-        identity = Identity(CALLBACK, context.get("client_id"), context.get("client_secret"), _method(context))
-        known = identity if identity.client_id else Identity(CALLBACK, metadata_url=METADATA_URL)
-        auth = UserAuth(url, known, Granting(), Memory())
+    auth = auth_of(context) if scenario.startswith("auth/") else None
+    spec = ServerSpec.model_validate({"url": url, "auth": auth, "connection_timeout": PATIENCE, "timeout": PATIENCE})
+    vault = Memory()
     async with open_client(LOOPBACK) as http:
         env = Env(
             name="conformance",
             http=http,
             read=lambda path: path.encode(),
             client=functools.partial(make_client, LOOPBACK),
+            vault=vault,
         )
-
-        def connect(mode: str) -> Any:
-            return link.linked(spec, env, mode=mode, heard=print, auth=auth)
-
-        upstream = Upstream("conformance", spec, Wiring(connect, lambda: None, str))
-        owner = asyncio.create_task(upstream.keep())
-        try:
-            return await exercise(upstream, scenario, context)
-        finally:
-            owner.cancel()
-            await asyncio.wait([owner])
-
-
-def _method(context: Mapping[str, Any]) -> str | None:
-    return "client_secret_basic" if context.get("client_secret") else None
+        async with open_server(spec, env) as upstream:
+            error = await upstream.warm(PATIENCE)
+            for _ in range(GRANTS):
+                if error is None and isinstance(upstream, Personal) and not upstream.listed:
+                    await grant(upstream, vault)
+            if error is not None or not upstream.listed:
+                print(f"cannot connect: {error}", file=sys.stderr)  # noqa: T201
+                return 1
+            await exercise(upstream, scenario, context, vault)
+            return 0
 
 
-async def exercise(upstream: Upstream, scenario: str, context: Mapping[str, Any]) -> int:
+async def exercise(upstream: Upstream, scenario: str, context: Mapping[str, Any], vault: Memory) -> None:
     """Calls what the scenario wants called, else every tool that is listed."""
-    if error := await upstream.warm(PATIENCE):
-        print(f"cannot connect: {error}", file=sys.stderr)  # noqa: T201
-        return 1
     given = context.get("toolCalls")
     tools = upstream.listing.tools
     calls = (
@@ -138,8 +164,7 @@ async def exercise(upstream: Upstream, scenario: str, context: Mapping[str, Any]
         else [(name, sample(tool.input_schema)) for name, tool in tools.items()]
     )
     if scenario == "sep-2322-client-request-state":
-        await asyncio.gather(*(call(upstream, name, args) for name, args in calls))
-        return 0
+        await asyncio.gather(*(call(upstream, name, args, vault) for name, args in calls))
+        return
     for name, args in calls:
-        await call(upstream, name, args)
-    return 0
+        await call(upstream, name, args, vault)

@@ -41,7 +41,7 @@ async def test_a_front_end_that_cannot(tree: Tree) -> None:
         await caller.ask("POST", f"/v1/waits/{two['id']}/answer", {"result": None})
         second = await caller.code("POST", f"/v1/waits/{two['id']}/answer", {"result": 1})
         results = {e.data["call_id"]: e.data["result"] for e in await caller.told(run) if e.event == "tool.completed"}
-    assert results[one["call_id"]]["error"] == {**error, "retryable": False}
+    assert results[one["call_id"]]["error"] == {**error, "retryable": False, "details": {}}
     assert (results[two["call_id"]]["status"], results[two["call_id"]]["structured"]) == ("ok", None)
     assert second == (409, "already_resolved")
 

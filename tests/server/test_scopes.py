@@ -22,7 +22,9 @@ GUARDED = [
 ]
 OPEN = {"/api/health", "/api/chat/init", "/api/chat", "/api/chat/tool-approval", "/api/chat/tool-result"}
 OPEN |= {"/health/live", "/health/ready", "/openapi.json", "/links/{token:str}"}
-"""Routes without a scope: they have credentials of their own, or show nothing."""
+OPEN |= {"/oauth/start/{token:str}", "/oauth/callback"}
+"""Routes without a scope: they have credentials of their own, or show nothing. Those of `/oauth` are for browsers of
+people, which have no key: a link, a state and a cookie of 256 bits each stand for what the key asked for."""
 
 
 def listed(scope: str) -> str:

@@ -29,6 +29,7 @@ COMMANDS = {
     "audit": "headgate.cli.audit:audit",
     "usage": "headgate.cli.usage:usage_command",
     "pins": "headgate.cli.pins:pins",
+    "mcp": "headgate.cli.mcp:mcp",
 }
 """Where each command is; only the one that is given is imported, because together they take several times as long."""
 

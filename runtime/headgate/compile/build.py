@@ -23,6 +23,7 @@ from headgate.core.errors import ConfigError, GatewayError
 from headgate.core.kind import Env, Finding
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import Model, ToolServer
+from headgate.core.vault import Vault
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.redaction import Redactor
 from headgate.net.client import make_client, open_client
@@ -63,10 +64,12 @@ class Builder:
     """Opens one revision; `live` is the snapshot whose unchanged resources are shared."""
 
     def __init__(
-        self, compiled: Compiled, live: Snapshot | None, environ: Mapping[str, str], changed: Changed = _unheard
-    ) -> None:
+        self, compiled: Compiled, live: Snapshot | None, environ: Mapping[str, str], changed: Changed = _unheard,
+        vault: Vault | None = None,
+    ) -> None:  # fmt: skip
         self._compiled = compiled
         self._changed = changed
+        self._vault = vault
         self._draft: Draft = compiled.draft
         self._environ = environ
         self._shared = {each.identity: each for each in live.resources} if live else {}
@@ -205,6 +208,7 @@ class Builder:
             client=partial(make_client, Egress(gateway.egress.allow if gateway else ())),
             root=self._draft.tree.root,
             changed=self._changed,
+            vault=self._vault,
         )
 
     def _locate(self, item: Item | None, error: GatewayError) -> Diagnostic:

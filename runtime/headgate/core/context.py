@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import ALL, covers
 from headgate.core.inputs import Ask
+from headgate.core.messages import ToolCall
 from headgate.core.passage import Passage
+from headgate.core.turns import Broken, ToolDefinition, TurnDone
 
-if TYPE_CHECKING:
-    from headgate.core.messages import ToolCall
-    from headgate.core.ports import Broken, ToolDefinition, TurnDone
+VOUCHED = "oidc:"
+"""How the names of those begin for whom an identity provider vouches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,12 @@ class Principal:
     tools: tuple[str, ...] = ALL
     profile: str | None = None
     expires: float | None = None
+
+    @property
+    def account(self) -> str:
+        """Who the principal is for servers that are reached with accounts of people: the name of the key, which stays
+        when its secret is another one. A name that an identity provider vouches for counts with that provider alone."""
+        return f"{self.key} {self.digest[:16]}" if self.key.startswith(VOUCHED) else self.key
 
     def allows(self, scope: str) -> bool:
         """Whether one of the principal's scopes covers `scope`; a shorter scope covers all below it."""
@@ -59,12 +66,13 @@ def _covers(held: list[str], wanted: list[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What a tool may know of the conversation that it serves."""
+    """What a tool may know of the conversation that it serves; `account` is that of the principal."""
 
     id: str
     team: str
     key: str
     channel: str | None = None
+    account: str = ""
 
 
 class Emit(Protocol):

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from headgate.core.errors import ConfigError
 from headgate.core.ports import Interceptor, Model, Provider, SecretBackend, Tool, ToolServer
+from headgate.core.vault import Vault
 
 Key = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
@@ -81,7 +82,8 @@ class Env:
     `scrub` removes every resolved secret from a text. `model` gives the model that one of `Kind.models` refers to, and
     `server` an open MCP server by its name; both raise `ConfigError` when there is none. `client` makes an HTTP client
     of the object's own behind the same guard (see `net.client.make_client`). `root` is the folder of the tree.
-    `changed` is called when the tools that the object offers are others now.
+    `changed` is called when the tools that the object offers are others now. `vault` is where it keeps what people
+    grant; there is none where nothing is kept.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Env:
     client: Callable[..., httpx2.AsyncClient] = field(default=_no_client, repr=False)
     root: Path = Path()
     changed: Callable[[], None] = field(default=_unheard, repr=False)
+    vault: Vault | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,15 @@ def _nowhere(_spec: Any) -> str | None:
     return None
 
 
+def _not_pure(_spec: Any) -> bool:
+    return False
+
+
+def pure(_spec: Any) -> bool:
+    """For `Kind.pure`: every object of the kind is."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S, B_co]):
     """One kind of a family.
@@ -142,7 +154,9 @@ class Kind(Generic[S, B_co]):
     names the files of the tree that the object reads when it is opened. `models(spec)` are the models that it asks by
     itself, as agents name them, by the key of the spec where each stands; they must exist. `arguments(spec, scope)` is
     the JSON Schema of a tool's arguments that its manifest leaves unsaid, None while nobody can tell. `server(spec)` is
-    the MCP server that the object is opened on, and anew when that is. `choose(spec, environ)` makes the kind an alias:
+    the MCP server that the object is opened on, and anew when that is. `pure(spec)` says of an interceptor that all it
+    does follows from the run that it stands around, and that it reaches nothing else: such ones stand in inline tests
+    too. `choose(spec, environ)` makes the kind an alias:
     it answers the raw spec, `kind` included, of the kind that stands in for it.
     """
 
@@ -155,6 +169,7 @@ class Kind(Generic[S, B_co]):
     models: Callable[[S], Mapping[Key, str]] = _no_models
     arguments: Callable[[S, Scope], Mapping[str, Any] | None] = _nothing_told
     server: Callable[[S], str | None] = _nowhere
+    pure: Callable[[S], bool] = _not_pure
     choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
 
 

@@ -1,4 +1,4 @@
-"""Provider-neutral messages (D3), tool results (D4) and token usage.
+"""Provider-neutral messages, tool results and token usage.
 
 A `Message` is what the transcript holds and what every provider translates to and from its own wire. All of it is
 immutable and encodes to JSON with msgspec; `bytes` travel as base64.
@@ -78,7 +78,7 @@ Content = Text | Image | File
 
 
 class ToolResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The outcome of one tool call (D4): the model sees `structured` as JSON, else the text of `content`."""
+    """The outcome of one tool call: the model sees `structured` as JSON, else the text of `content`."""
 
     status: ResultStatus = "ok"
     content: tuple[Content, ...] = ()
@@ -184,6 +184,7 @@ CODES: dict[str, str] = {
     "outcome_unknown": "The call was interrupted, and whether it took effect is not known.",
     "turn_cut_off": "The model's turn was cut off, so the calls in it were not run.",
     "auth_error": "The tool could not obtain its credential.",
+    "auth_required": "The caller has not let the gateway use their account of the tool's server; the message says how.",
     "unknown_handle": "The run keeps no result under the handle that read_result was given.",
     "internal_error": "The gateway failed; its log has the details.",
 }

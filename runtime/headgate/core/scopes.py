@@ -8,6 +8,7 @@ SCOPES: dict[str, str] = {
     "agents:invoke:AGENT": "have this agent run",
     "approvals:read": "see one's own questions",
     "approvals:answer": "answer the questions of all keys",
+    "authorizations": "grant access to one's own accounts at MCP servers, and take it back",
     "audit:read": "read what the audit log tells of the own team",
     "executions:read": "see one's own runs",
     "executions:cancel": "end one's own runs",

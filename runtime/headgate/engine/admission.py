@@ -7,7 +7,7 @@ from typing import NamedTuple
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
-from headgate.core.errors import Invalid, NotFound, Overloaded, Unavailable
+from headgate.core.errors import Conflict, Invalid, NotFound, Overloaded, Unavailable
 from headgate.engine.run import Order, Run
 
 SCOPE = "chat"
@@ -50,11 +50,12 @@ def planned(snapshot: Snapshot, order: Order, *, reached: bool = False) -> tuple
     if choice is None:
         raise Invalid(f"Invalid model: {order.model}", code="invalid_model")
     plan = plan.shaped(order.principal, order.channel, order.profile or order.principal.profile)
-    return reachable(plan) if reached else plan, choice
+    return reachable(plan, order.principal) if reached else plan, choice
 
 
-def reachable(plan: AgentPlan) -> AgentPlan:
-    """The plan without the tools of MCP servers that are down; raises `Unavailable` when it may not run without one."""
+def reachable(plan: AgentPlan, principal: Principal) -> AgentPlan:
+    """The plan without the tools of MCP servers that are down; raises `Unavailable` when it may not run without one,
+    and `Conflict` when it may not run without one that the principal has to let the gateway use first."""
     down = plan.down
     for server in down:
         if server.required:
@@ -63,6 +64,13 @@ def reachable(plan: AgentPlan) -> AgentPlan:
             raise Unavailable(
                 f"agent {plan.name!r} needs MCP server {server.name!r}, which is down: {said}",
                 code="mcp_server_down", details={"retry_after": 5, "server": server.name},
+            )  # fmt: skip
+    for server in plan.servers:
+        if server.required and not server.serves(principal.account):
+            raise Conflict(
+                f"agent {plan.name!r} needs MCP server {server.name!r}, which is used with the caller's own account: "
+                f"grant access with POST /v1/mcp/{server.name}/authorize",
+                code="auth_required", details={"server": server.name},
             )  # fmt: skip
     return plan.without({each.name for each in down})
 

@@ -1,4 +1,4 @@
-"""One change through the API: an overlay document is compiled with the live tree, kept, and live (D10).
+"""One change through the API: an overlay document is compiled with the live tree, kept, and live.
 
 What is kept is always something that compiles: a document with errors is refused before anything is written.
 """

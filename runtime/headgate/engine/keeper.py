@@ -12,6 +12,7 @@ import structlog
 
 from headgate.core.errors import StoreError
 from headgate.engine.adoption import adopt
+from headgate.engine.custodian import Custodian
 from headgate.engine.host import Host
 from headgate.stores.sweep import Cutoffs
 
@@ -30,7 +31,11 @@ _FIRST_SWEEP = 60.0
 class Keeper:
     """`claims` says whether runs of others are gone on with, or only those that this process has parked or left."""
 
-    def __init__(self, host: Host, *, claims: bool = True, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, host: Host, *, claims: bool = True, custodian: Custodian | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._custodian = custodian
         self._host = host
         self._ledger = host.ledger
         self._claims = claims
@@ -74,6 +79,8 @@ class Keeper:
             return self._host.lease.seconds / 3
         await self._host.accounts.keep(self._host.snapshot.gateway.budgets)
         self._host.warden.enforce()  # a key may have come to its end
+        if self._custodian is not None:
+            await self._custodian.tidy(self._host.snapshot)
         await self._expire()
         await self._claim()
         await self._sweep()

@@ -12,6 +12,7 @@ import msgspec
 from headgate.compile.overlay import Overlay, OverlayDocument
 from headgate.core.errors import StoreError
 from headgate.core.kind import Key
+from headgate.engine.custody import Custody
 from headgate.stores.cipher import Cipher
 from headgate.stores.documents import DocumentChange, DocumentLedger, DocumentRecord
 
@@ -19,8 +20,8 @@ _Secrets = list[tuple[list[str | int], str]]
 """Where each secret stands in its document, and the secret."""
 _secrets = msgspec.json.Decoder(_Secrets).decode
 LOST = (
-    "its secrets cannot be decrypted, no encryption key fits: add the key that they were encrypted with to [auth] "
-    "previous_encryption_keys and start again, or give the secrets anew"
+    "its secrets cannot be decrypted, no encryption key fits: bring the key back, as the file encryption_key of the "
+    "state directory or in [auth] previous_encryption_keys, and start again; or give the secrets anew"
 )
 """What is said of a document whose key is lost."""
 
@@ -31,6 +32,8 @@ class Overlays:
 
     ledger: DocumentLedger
     cipher: Cipher
+    custody: Custody | None = None
+    """Where servers keep what people grant; it lies in the same ledger, under the same keys."""
 
     async def read(self) -> Overlay:
         """All documents with their secrets, those whose secrets cannot be decrypted with a `fault`; raises
@@ -98,6 +101,11 @@ class Overlays:
         return DocumentChange(
             kind=document.kind, name=document.name, body=body, sealed=text, at=document.at, by=document.by
         )
+
+
+def custody_of(overlays: Overlays | None) -> Custody | None:
+    """Where servers keep what people grant; None without a ledger."""
+    return overlays.custody if overlays is not None else None
 
 
 def shown(document: OverlayDocument, sealed: Iterable[Key]) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from headgate.compile.resources import HTTP
 from headgate.core.errors import GatewayError
 from headgate.core.kind import Env
 from headgate.core.messages import ErrorInfo
+from headgate.engine.overlays import custody_of
 from headgate.engine.reload import Reloader
 from headgate.mcp.faults import fault_of
 from headgate.mcp.kind import open_server
 from headgate.mcp.listing import NOTHING, Listing
 from headgate.mcp.spec import ServerSpec
+from headgate.mcp.upstream import Upstream
 from headgate.net.client import make_client
 from headgate.net.egress import Egress
 
@@ -35,11 +37,18 @@ async def probe(reloader: Reloader, name: str, spec: ServerSpec) -> Tried:
     limit = (spec.connection_timeout or 10.0) + _MORE
     try:
         async with open_server(spec, _env(reloader, name)) as upstream:
-            error = await upstream.warm(limit)
+            error = await upstream.warm(limit) or _unauthorized(upstream)
             return Tried(NOTHING if error else upstream.listing, error)
     except GatewayError as error:
         fault = fault_of(error)
         return Tried(NOTHING, ErrorInfo(fault.code, reloader.live.scrub(fault.message), fault.retryable))
+
+
+def _unauthorized(upstream: Upstream) -> ErrorInfo | None:
+    """What a server that answers still wants, before its tools can be known."""
+    if upstream.health.state != "unauthorized":
+        return None
+    return ErrorInfo("auth_error", "the server answers, and wants somebody to grant access to their account first")
 
 
 def _env(reloader: Reloader, name: str) -> Env:
@@ -53,4 +62,5 @@ def _env(reloader: Reloader, name: str) -> Env:
         scrub=snapshot.scrub,
         client=partial(make_client, Egress(snapshot.gateway.egress.allow)),
         root=root,
+        vault=custody_of(reloader.overlays),
     )

@@ -101,7 +101,8 @@ class Supervisor:
 
     def _runner(self, run: Run, recorder: Recorder, spill: Spill, stillness: Stillness) -> AgentRunner:
         order, snapshot = run.order, run.snapshot
-        session = SessionInfo(run.session_id, order.principal.team, order.principal.key, order.channel)
+        principal = order.principal
+        session = SessionInfo(run.session_id, principal.team, principal.key, order.channel, principal.account)
         questions = Questions(run.plan, session, self._ledger, recorder, run.taint, decisions=self.decisions)
         inputs = Inputs(questions, run.bell, stillness, snapshot.scrub)
         dispatch = Dispatch(

@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 
 from headgate.compile.auth import Oidc
-from headgate.core.context import Principal
+from headgate.core.context import VOUCHED, Principal
 from headgate.core.errors import Unauthenticated
 from headgate.net.oidc import Issuer
 
-PREFIX = "oidc:"
+PREFIX = VOUCHED
 _REMEMBERED = 10_000
 _LONGEST = 255
 

@@ -33,7 +33,7 @@ class CacheSpec(InterceptorSpec):
     """How long an answer holds."""
     per: Per = "key"
     """Who shares answers: everybody, a team, the holder of a key, or a session, which a run
-    without one is for itself."""
+    without one is for itself. Answers that a tool gave with the account of a person are theirs alone."""
     max_entries: Annotated[int, Field(ge=1)] = 1_000
     """How many answers are kept; those that were not asked for the longest time go first."""
     max_bytes: SomeSize = 16 << 20
@@ -142,7 +142,8 @@ class Cache(Passing):
         if known is not tool:
             edition += 1
             self._editions[call.name] = edition, tool
-        return _CANONICAL.encode([holder[self._per], call.name, edition, call.args])
+        own = session.account if tool.personal else ""
+        return _CANONICAL.encode([holder[self._per], own, call.name, edition, call.args])
 
 
 @contextlib.asynccontextmanager

@@ -17,8 +17,8 @@ def unheard(_done: float, _total: float | None, _message: str | None) -> None:
 
 @dataclass(slots=True)
 class Asking:
-    """One call: the event loop's time at which it must have ended, whether it may be made twice, who follows it, and
-    who answers for it: None when nobody can be asked.
+    """One call: the event loop's time at which it must have ended, whether it may be made twice, who follows it, who
+    answers for it (None when nobody can be asked), and for whose account it is made.
 
     Calls of the same `owner` are for the same person. `round` is what the call goes on with that its server had
     interrupted. While somebody is asked the call takes no time: `deadline` moves.
@@ -30,6 +30,7 @@ class Asking:
     ask: Ask | None = None
     owner: str = ""
     round: Round | None = None
+    account: str = ""
 
     async def reply(self, question: Question) -> Reply:
         """What the person says; no, when there is nobody."""

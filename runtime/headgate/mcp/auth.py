@@ -11,8 +11,9 @@ from headgate.mcp.auth_google import GOOGLE
 from headgate.mcp.auth_kind import AuthKind, AuthSpec
 from headgate.mcp.auth_oauth2 import OAUTH2
 from headgate.mcp.auth_static import API_KEY, BEARER
+from headgate.mcp.auth_user import OAUTH2_USER
 
-AUTHS: dict[str, AuthKind[Any]] = {kind.name: kind for kind in (BEARER, API_KEY, OAUTH2, GOOGLE, COMMAND)}
+AUTHS: dict[str, AuthKind[Any]] = {kind.name: kind for kind in (BEARER, API_KEY, OAUTH2, OAUTH2_USER, GOOGLE, COMMAND)}
 """Every type of this build, by its name."""
 
 if TYPE_CHECKING:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx2
 
 from headgate.core.errors import GatewayError
-from headgate.core.kind import Env, Spec
+from headgate.core.kind import Env, Finding, Spec
 from headgate.net.tokens import TokenSource
 
 AUTHORIZATION = "Authorization"
@@ -43,17 +43,23 @@ class AuthEnv:
     env: Env
 
 
+def _fine(_spec: Any) -> Iterable[Finding]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class AuthKind(Generic[S]):
     """One type; `open(spec, env)` yields what signs the requests of all connections to one server.
 
     It is entered once, before the first connection, and does no I/O. What it yields raises a `GatewayError` with the
-    code `auth_error` when no credential can be had.
+    code `auth_error` when no credential can be had. Without `open` everybody who calls has a credential of their own,
+    and connections for it: see `headgate.mcp.personal`. `check(spec)` finds what the spec's own types cannot.
     """
 
     name: str
     spec: type[S]
-    open: Callable[[S, AuthEnv], AbstractAsyncContextManager[httpx2.Auth]]
+    open: Callable[[S, AuthEnv], AbstractAsyncContextManager[httpx2.Auth]] | None
+    check: Callable[[S], Iterable[Finding]] = _fine
 
 
 REFUSAL = "headgate.refusal"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from headgate.core.kind import Finding, Scope
+from headgate.mcp.auth import kind_of
 from headgate.mcp.spec import ServerSpec
 
 _OF_PROGRAMS = ("args", "env", "cwd")
@@ -23,6 +25,9 @@ def check(spec: ServerSpec, scope: Scope) -> Iterator[Finding]:
     if spec.auth is not None and any(name.lower() == spec.auth.sets.lower() for name in spec.headers):
         message = f"the server has the header {spec.auth.sets!r} in 'headers', and 'auth' sets it too"
         yield Finding(("auth",), "HG1003", message, "keep one of them")
+    if spec.auth is not None and not local:
+        for found in kind_of(spec.auth).check(spec.auth):
+            yield replace(found, key=("auth", *found.key))
     if scope.name.endswith("_") and spec.prefix is None:
         message = f"the tools of {scope.name!r} cannot be told apart from another server's: its name ends in '_'"
         yield Finding((), "HG1004", message, "give it a 'prefix', or another name")

@@ -13,13 +13,14 @@ from typing import Any
 from headgate.core.errors import Invalid
 
 NONE, STATIC = "none", "static_header"
-OAUTH2, GOOGLE = "oauth2_client_credentials", "google_service_account"
-TYPES = (NONE, STATIC, OAUTH2, GOOGLE)
-OF_AUTH = {"bearer": STATIC, "api_key": STATIC, "command": STATIC, OAUTH2: OAUTH2, GOOGLE: GOOGLE}
+OAUTH2, GOOGLE, USER = "oauth2_client_credentials", "google_service_account", "oauth2_user"
+TYPES = (NONE, STATIC, OAUTH2, GOOGLE, USER)
+OF_AUTH = {"bearer": STATIC, "api_key": STATIC, "command": STATIC, OAUTH2: OAUTH2, GOOGLE: GOOGLE, USER: USER}
 """What the types of `auth` are called there."""
 _TYPE = "auth_type"
 _NEEDED = {OAUTH2: ("token_url", "client_id", "client_secret"), GOOGLE: ("service_account_json", "scopes")}
 _KNOWN = {OAUTH2: {*_NEEDED[OAUTH2], "scopes", "extra_params", "auth_method"}, GOOGLE: {*_NEEDED[GOOGLE]}, NONE: set()}
+_KNOWN[USER] = {"client_id", "client_secret", "auth_method", "metadata_url", "issuer", "scopes"}
 
 
 @dataclass(frozen=True, slots=True)

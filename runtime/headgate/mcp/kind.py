@@ -13,16 +13,17 @@ import httpx2
 from headgate.core.kind import Env, Kind
 from headgate.mcp.auth import kind_of
 from headgate.mcp.auth_kind import AuthEnv
+from headgate.mcp.auth_user import OAuth2User
 from headgate.mcp.checks import check
 from headgate.mcp.murmur import Murmur
+from headgate.mcp.owned import Owned
+from headgate.mcp.personal import personal
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
-from headgate.mcp.wiring import Wiring
+from headgate.mcp.wiring import Connect, Wiring
 
 DRIVER = "headgate.mcp.link"
 """What speaks to servers, on the SDK; importing it takes most of a second."""
-
-_AGAIN = 6.0
 
 
 @contextlib.asynccontextmanager
@@ -32,24 +33,21 @@ async def open_server(spec: ServerSpec, env: Env) -> AsyncIterator[Upstream]:
     driver: Any = await asyncio.to_thread(import_module, DRIVER)
 
     heard = Murmur(env.name, env.scrub)
+
+    def connected(auth: httpx2.Auth | None) -> Connect:
+        return lambda mode: driver.linked(spec, env, mode=mode, heard=heard, auth=auth)
+
+    if isinstance(spec.auth, OAuth2User) and spec.url is not None:
+        async with personal(spec, spec.auth, env, connected) as several:
+            yield several
+        return
     async with _signing(spec, env) as auth:
-
-        def connect(mode: str) -> Any:
-            return driver.linked(spec, env, mode=mode, heard=heard, auth=auth)
-
-        upstream = Upstream(env.name, spec, Wiring(connect, env.changed, env.scrub))
-        owner = asyncio.create_task(upstream.keep(), name=f"owner of MCP server {env.name}")
+        owned = Owned(Upstream(env.name, spec, Wiring(connected(auth), env.changed, env.scrub)))
         try:
-            yield upstream
+            yield owned.upstream
         finally:
-            upstream.closing = True
-            while not owner.done():
-                # Again if need be: a cancellation that comes together with one of the SDK's own may be lost in it.
-                owner.cancel()
-                await asyncio.wait([owner], timeout=_AGAIN)
+            await owned.end()
             heard.flush()
-            async with upstream.moved:  # calls that wait for the next connection wait in vain
-                upstream.moved.notify_all()
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +56,9 @@ async def _signing(spec: ServerSpec, env: Env) -> AsyncIterator[httpx2.Auth | No
     if spec.auth is None or spec.url is None:
         yield None
         return
-    async with kind_of(spec.auth).open(spec.auth, AuthEnv(env.name, spec.url, env)) as auth:
+    opened = kind_of(spec.auth).open
+    assert opened is not None
+    async with opened(spec.auth, AuthEnv(env.name, spec.url, env)) as auth:
         yield auth
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
+from headgate.mcp.offers import entries, names
 from headgate.mcp.paging import Noun, Raw, pages
 from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
@@ -78,40 +79,36 @@ class Link:
         return f"{info.name} {info.version}"[:200] if info is not None else None
 
     async def listing(self) -> Listing:
-        """All that the server offers now, page by page."""
+        """All that the server offers now, page by page; a server may want a credential only from here on."""
+        sending = remote.Sending()
+        token = remote.SENDING.set(sending)
+        try:
+            return await self._listed()
+        except MCPError as error:
+            if sending.refusal is not None:
+                raise fault_of(sending.refusal) from error
+            if sending.status in (401, 403):
+                raise of_status(sending.status) from error
+            raise
+        finally:
+            remote.SENDING.reset(token)
+
+    async def _listed(self) -> Listing:
         raw: list[Raw] = []
+        say = self.refused.append
         if self.client.server_capabilities.tools is not None:
             self.refused.clear()
-            raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools")
+            raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools", say)
         tools, problems = read_tools(raw)
-        prompts, resources = await self._names("prompts"), await self._names("resources")
+        prompts, resources = await names(self.client, "prompts", say), await names(self.client, "resources", say)
         readable = self.client.server_capabilities.resources is not None
         return Listing(tools, prompts, resources, (*self.refused, *problems), readable=readable)
 
     async def listed(self, noun: Noun, asking: Asking) -> list[Raw]:
         """Prompts, resources or templates of resources as they are listed, in the form of the wire; none of a server
         that has no such thing. Raises as `call`."""
-        found: list[Raw] = await self.ask(noun, asking, partial(self._entries, noun))
+        found: list[Raw] = await self.ask(noun, asking, partial(entries, self.client, noun))
         return found
-
-    async def _entries(self, noun: Noun) -> list[Raw]:
-        offered, client = self.client.server_capabilities, self.client
-        if (offered.prompts if noun == "prompts" else offered.resources) is None:
-            return []
-        lists: dict[Noun, Callable[[str | None], Awaitable[Any]]] = {
-            "prompts": lambda at: client.list_prompts(cursor=at, cache_mode="bypass"),
-            "resources": lambda at: client.list_resources(cursor=at, cache_mode="bypass"),
-            "resource_templates": lambda at: client.list_resource_templates(cursor=at, cache_mode="bypass"),
-        }
-        return await pages(lists[noun], noun)
-
-    async def _names(self, noun: Noun) -> tuple[str, ...]:
-        """What is listed besides tools; a server that fails at that still has its tools."""
-        try:
-            return tuple(str(each.get("uri", each.get("name"))) for each in await self._entries(noun))
-        except (MCPError, ValidationError) as error:
-            log.info("mcp.not_listed", what=noun, reason=type(error).__name__)
-            return ()
 
     async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
         """Calls a tool; a round of questions when the server interrupts the call for them, which is made again with
@@ -143,7 +140,7 @@ class Link:
                 modern = self.protocol in MODERN_PROTOCOL_VERSIONS
                 return await (self._rounds if modern else self._once)(name, asking, send)
         except MCPError as error:
-            raise self._failure(error, sending) from error
+            raise await self._failure(error, sending) from error
         except ValidationError as error:
             raise ToolError("invalid_result", "the server's answer is not what the protocol says") from error
         except RuntimeError as error:  # the SDK's word for a result that does not fit the tool's own output schema
@@ -180,12 +177,15 @@ class Link:
                 raise
             return wanted
 
-    def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+    async def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
             return fault_of(sending.refusal)
+        if sending.excessive:  # and would be again
+            return ServerFault(remote.EXCESSIVE, retryable=False)
         if self._was_lost(error):
             self.over.set()
-            return ServerFault("the connection to the server was lost", sent=sending.left)
+            too_much = self.child is not None and self.child.overflow  # and would be again
+            return ServerFault(await self.reason(), retryable=not too_much, sent=sending.left)
         if not sending.left:
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:

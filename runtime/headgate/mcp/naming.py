@@ -1,4 +1,4 @@
-"""The names of MCP tools: `{prefix}__{tool}`, within the 64 characters that model providers take (D9)."""
+"""The names of MCP tools: `{prefix}__{tool}`, within the 64 characters that model providers take."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from headgate.core.kind import Spec
 from headgate.core.scalars import Duration, Name, Patience
 from headgate.mcp.auth import Auth
+from headgate.mcp.auth_user import OAuth2User
 from headgate.mcp.headers import HeaderName, HeaderValue
 
 Transport = Literal["stdio", "streamable_http", "sse"]
@@ -72,6 +73,11 @@ class ServerSpec(Spec):
     pin: Literal["off", "warn", "block"] = "off"
     """What becomes of a tool that is new, or whose definition is another than the approved one: `warn` offers it and
     says so, `block` holds it back until somebody approves it. What the server lists at first is approved."""
+
+    @property
+    def personal(self) -> bool:
+        """Whether everybody uses it with an account of their own."""
+        return isinstance(self.auth, OAuth2User)
 
     @property
     def kind(self) -> Transport:

@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 
-from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
 from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
@@ -22,7 +21,7 @@ from headgate.mcp.faults import EndedEarly, ServerFault, fault_of
 from headgate.mcp.listing import NOTHING, Listing
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.together import Together
-from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure, health_of
+from headgate.mcp.wiring import UNKNOWN, Absence, Link, Wiring, failure, health_of, require_offered
 
 log = structlog.get_logger("headgate.mcp")
 
@@ -32,6 +31,8 @@ FAREWELL = 8.0
 """Seconds that closing a connection may take."""
 EARLY = 0.25
 """Seconds before the end of a call at which it gives up waiting for a connection."""
+REPEATS = 3
+"""Times that a call is made again that the server may have got."""
 _SETTLE = 0.05
 
 
@@ -42,9 +43,8 @@ class Upstream:
         self.name = name
         self.spec = spec
         self.listing: Listing = NOTHING
-        self.listed = False
+        self.listed = self.closing = False
         self.withheld: frozenset[str] = frozenset()
-        self.closing = False
         self.version = 0
         self._wiring = wiring
         self._link: Link | None = None
@@ -54,13 +54,16 @@ class Upstream:
         self._restarts = 0
         self._renewal = Together()
         self.moved = asyncio.Condition()
-        self._wanted = asyncio.Event()
-        self._suspect = asyncio.Event()
+        self._wanted, self._suspect = asyncio.Event(), asyncio.Event()
 
     @property
     def required(self) -> bool:
         """Whether agents that have it may not run without it."""
         return self.spec.failure == "closed"
+
+    def serves(self, _account: str, /) -> bool:
+        """See `ToolServer.serves`: everybody is served with the credential of the manifest."""
+        return True
 
     @property
     def health(self) -> ServerHealth:
@@ -78,8 +81,7 @@ class Upstream:
         return None if self.listed else absence.shown(late)
 
     async def renew(self, timeout: float) -> ErrorInfo | None:
-        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds. Who asks
-        while another does gets the same connection."""
+        """Ends the connection and waits for the next, once for all who ask meanwhile; the failure when none comes."""
         await self._renewal.share(lambda: self._renew(timeout))
         return None if self._usable() else self._absence.shown(UNKNOWN)
 
@@ -121,7 +123,7 @@ class Upstream:
                         arrived = True
                         await self._arrived(link, listing)
                         relisting = group.create_task(self._relist(link), name=f"listing of {self.name}")
-                        watching = group.create_task(self._watch(link), name=f"health of {self.name}")
+                        watching = group.create_task(_watch(link, self._suspect, limit), name=f"health of {self.name}")
                         await link.over.wait()
                         reason: str = await link.reason()
                         for task in (following, relisting, watching):
@@ -150,18 +152,6 @@ class Upstream:
             self.moved.notify_all()
         log.info("mcp.connected", server=self.name, protocol=link.protocol, tools=len(listing.tools))
 
-    async def _watch(self, link: Link) -> None:
-        """Gives up a connection whose server does not answer anything any more, after a call that was not answered."""
-        limit = self.spec.connection_timeout or 10.0
-        while True:
-            self._suspect.clear()
-            await self._suspect.wait()
-            try:
-                async with asyncio.timeout(limit):
-                    await link.probe()
-            except TimeoutError as error:
-                raise ServerFault(f"the server hangs: it answered nothing for {limit:g} s", code="timeout") from error
-
     async def _relist(self, link: Link) -> None:
         while True:
             await link.stale.wait()
@@ -181,25 +171,28 @@ class Upstream:
         async with self.moved:
             self._absence.fail(fault, known=self.listed)
             self.moved.notify_all()
-        log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
+        self._wiring.tell_lost(self.name, fault)
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
         """The SDK's result of one call of the server's tool, or a round of its questions; raises `ToolError`."""
-        if tool in self.withheld:
-            message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
-            raise ToolError("tool_error", message)
+        require_offered(self.name, tool, self.withheld)
         return await self.perform(lambda link: link.call(tool, args, asking), asking)
 
     async def perform(self, work: Callable[[Link], Awaitable[Any]], asking: Asking) -> Any:
-        """What the work comes to; raises `ToolError`. Done again is what the server cannot have got, or may repeat."""
+        """What the work comes to; raises `ToolError`.
+
+        What the server cannot have got is sent again on the next connection, and what may be repeated a few times.
+        """
+        repeats = REPEATS if asking.repeatable else 0
         while True:
             link = await self._linked(asking.deadline)
             try:
                 return await self._called(work(link), asking)
             except ServerFault as fault:
-                again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
+                again = not fault.sent or (repeats > 0 and fault.code == "connection_error")
                 if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
+                repeats -= fault.sent
             await self._left(link, asking.deadline)
 
     async def _called(self, work: Awaitable[Any], asking: Asking) -> Any:
@@ -235,3 +228,16 @@ class Upstream:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline), self.moved:
                 await self.moved.wait_for(lambda: self._link is not link or link.over.is_set())
+
+
+async def _watch(link: Link, suspect: asyncio.Event, limit: float) -> None:
+    """Gives up a connection whose server answers nothing any more for `limit` seconds, after a call that was not
+    answered, which makes it `suspect`."""
+    while True:
+        suspect.clear()
+        await suspect.wait()
+        try:
+            async with asyncio.timeout(limit):
+                await link.probe()
+        except TimeoutError as error:
+            raise ServerFault(f"the server hangs: it answered nothing for {limit:g} s", code="timeout") from error

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
+
+import httpx2
+import structlog
 
 from headgate.core.errors import ToolError
 from headgate.core.messages import ErrorInfo
@@ -16,6 +19,8 @@ from headgate.mcp.asking import Asking
 from headgate.mcp.faults import ServerFault
 from headgate.mcp.listing import Listing
 from headgate.mcp.paging import Noun, Raw
+
+log = structlog.get_logger("headgate.mcp")
 
 BRIEF = 5.0
 """Seconds for which a server that was well may be away before it counts as down."""
@@ -61,14 +66,30 @@ Connect = Callable[[str], AbstractAsyncContextManager[Any]]
 """Opens a connection in a protocol mode, `auto` or `legacy`."""
 
 
+Connected = Callable[[httpx2.Auth | None], Connect]
+"""What opens connections whose requests are signed like this."""
+
+
+def nowhere(_mode: str) -> AbstractAsyncContextManager[Any]:
+    """Nothing is connected by itself: everybody has a connection of their own."""
+    raise ServerFault("the server has no connection of its own", code="config_error")
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a server is connected by. `changed` hears when its tools are others, `scrub` cleans what is shown."""
+    """What a server is connected by. `changed` hears when its tools are others, `scrub` cleans what is shown. `curious`
+    is a connection that need not be let in."""
 
     connect: Connect
     changed: Callable[[], None]
     scrub: Callable[[str], str]
+    curious: bool = False
     clock: Callable[[], float] = time.time
+
+    def tell_lost(self, name: str, fault: ServerFault) -> None:
+        """Has the log say why the server is not connected."""
+        say = log.info if self.curious and fault.code == "auth_error" else log.warning
+        say("mcp.lost", server=name, code=fault.code, reason=self.scrub(fault.message))
 
 
 class Absence:
@@ -125,6 +146,36 @@ def health_of(transport: str, link: Link | None, absence: Absence, listing: List
         resources=len(listing.resources),
         pid=link.pid if link else None,
     )
+
+
+def health_of_people(
+    own: ServerHealth, connected: Sequence[ServerHealth], looking: ServerHealth | None
+) -> ServerHealth:
+    """How a server is that everybody connects to by themselves, `own` without anybody: it is down where nobody who
+    tries reaches it."""
+    ready = [each for each in connected if each.state == "ready"]
+    failed = [each for each in connected if each.state == "down" and each.error and each.error.code != "auth_error"]
+    if ready:
+        first = ready[0]
+        again = sum(each.restarts for each in ready)
+        shown = replace(own, protocol=first.protocol, software=first.software, problems=first.problems)
+        return replace(shown, restarts=again)
+    if failed or (own.state == "unauthorized" and looking is not None):
+        down = failed[0] if failed or looking is None else looking
+        return replace(own, state=down.state, since=down.since, error=down.error)
+    return own
+
+
+def unwelcome(health: ServerHealth) -> bool:
+    """Whether a server does not take the credential of a connection, or the lack of one."""
+    error = health.error
+    return health.state != "ready" and error is not None and error.code == "auth_error" and not error.retryable
+
+
+def require_offered(server: str, tool: str, withheld: Collection[str]) -> None:
+    """Raises `ToolError` for a tool that a pin holds back."""
+    if tool in withheld:
+        raise ToolError("tool_error", f"{tool!r} of MCP server {server} is held: it is not as it was approved")
 
 
 def failure(name: str, fault: ServerFault, scrub: Callable[[str], str]) -> ToolError:

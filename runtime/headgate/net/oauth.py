@@ -46,7 +46,7 @@ def client_credentials(client: httpx2.AsyncClient, spec: ClientCredentials) -> F
     form = {**spec.extra_params, **scope, "grant_type": "client_credentials"}
     headers = {}
     if spec.auth_method == "basic":
-        headers["Authorization"] = _basic(spec.client_id, spec.client_secret)
+        headers["Authorization"] = basic(spec.client_id, spec.client_secret)
     else:
         form |= {"client_id": spec.client_id, "client_secret": spec.client_secret}
 
@@ -56,16 +56,36 @@ def client_credentials(client: httpx2.AsyncClient, spec: ClientCredentials) -> F
     return fetch
 
 
-def _basic(client_id: str, secret: str) -> str:
+def basic(client_id: str, secret: str) -> str:
     """Id and secret are form-encoded before they are joined (RFC 6749 §2.3.1)."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+class TokenRefused(ToolError):
+    """A token endpoint answered with an error; `reason` is its code (RFC 6749 §5.2), empty when it gave none."""
+
+    default_code = "auth_error"
+
+    def __init__(self, status: int, reason: str) -> None:
+        shown = f" ({reason})" if reason else ""
+        retryable = status >= 500 or status in (408, 429)
+        super().__init__("auth_error", f"the token server answered {status}{shown}", retryable=retryable)
+        self.reason = reason
 
 
 async def ask(
     client: httpx2.AsyncClient, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
 ) -> Token:
     """The token that the endpoint at `url` issues for `form`; raises `ToolError("auth_error")`, or `EgressRefused`."""
+    answer = await ask_whole(client, url, form, headers)
+    return Token(answer["access_token"], lifetime(answer.get("expires_in")))
+
+
+async def ask_whole(
+    client: httpx2.AsyncClient, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The whole answer of the endpoint, in which `access_token` is a usable bearer token; raises as `ask` does."""
     request = client.build_request("POST", url, data=form, headers={"Accept": "application/json", **(headers or {})})
     try:
         async with exchange(client, request) as response:
@@ -75,18 +95,18 @@ async def ask(
     except httpx2.HTTPError as error:
         raise ToolError("auth_error", "the token server could not be reached", retryable=True) from error
     answer = _decode(body)
-    if response.status_code != 200:
+    if response.status_code not in (200, 201):
         raise _refused(response.status_code, answer)
-    return _granted(answer)
+    _require_bearer(answer)
+    return answer
 
 
-def _granted(answer: Mapping[str, Any]) -> Token:
+def _require_bearer(answer: Mapping[str, Any]) -> None:
     token = answer.get("access_token")
     if not isinstance(token, str) or not is_token(token):
         raise ToolError("auth_error", "the token server's answer has no usable access_token")
     if str(answer.get("token_type", "bearer")).lower() != "bearer":
         raise ToolError("auth_error", "the token server's answer is not a bearer token")
-    return Token(token, lifetime(answer.get("expires_in")))
 
 
 def is_token(text: str) -> bool:
@@ -111,9 +131,19 @@ def _decode(body: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _refused(status: int, answer: Mapping[str, Any]) -> ToolError:
+def _refused(status: int, answer: Mapping[str, Any]) -> TokenRefused:
     """The failure in words; of the server's own only the error code is told (RFC 6749 §5.2)."""
     code = answer.get("error")
-    reason = f" ({code})" if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
-    retryable = status >= 500 or status in (408, 429)
-    return ToolError("auth_error", f"the token server answered {status}{reason}", retryable=retryable)
+    return TokenRefused(status, code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else "")
+
+
+async def revoke(
+    client: httpx2.AsyncClient, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+) -> bool:
+    """Whether the endpoint at `url` revoked the token of `form` (RFC 7009 §2); a failure of any kind is False."""
+    request = client.build_request("POST", url, data=form, headers=dict(headers or {}))
+    try:
+        async with exchange(client, request) as response:
+            return response.status_code == 200
+    except (EgressRefused, httpx2.HTTPError):
+        return False

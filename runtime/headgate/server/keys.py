@@ -97,6 +97,7 @@ async def delete_key(key_name: FromPath[str], request: ByKey, edge: NamedDepende
     if held is None:
         _own(edge, key_name)
     await _amend(edge, request, keys.revoke(key_name, held.body if held else None, request.user))
+    await edge.tidy()  # who gets a key of this name next has none of what this one granted
     return answer(GoneKey(key_name))
 
 

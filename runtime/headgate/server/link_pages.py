@@ -1,4 +1,4 @@
-"""The page of an answer link: plain HTML without scripts, whose every text is escaped.
+"""The pages of links that people are sent: plain HTML without scripts, whose every text is escaped.
 
 What people are shown comes from the manifest and the labels of the arguments; values are the model's, and are shown as
 the data that they are, with characters that could hide something written out.
@@ -26,10 +26,16 @@ _STYLE = (
     "button{font:inherit;padding:.6rem 1.4rem}input{font:inherit;width:100%;box-sizing:border-box}"
 )
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+
+def policy(*, form: str = "'self'") -> str:
+    """The content security policy of a page whose form may be sent there."""
+    style = f"style-src 'sha256-{_HASH}'"
+    return f"default-src 'none'; {style}; form-action {form}; frame-ancestors 'none'; base-uri 'none'"
+
+
 HEADERS = {
-    "content-security-policy": (
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
+    "content-security-policy": policy(),
     # Not no-referrer: browsers would then post the form with `Origin: null`.
     "referrer-policy": "same-origin",
     "cache-control": "no-store",
@@ -45,17 +51,17 @@ _VERBS = {"approve": "Approve", "deny": "Deny"}
 def question(wait: WaitRecord, link: Link) -> ASGIResponse:
     """What is asked, and the one button of the link."""
     verb = _VERBS[link.decision]
-    facts = [
+    rows = [
         ("Tool", wait.tool), ("Agent", wait.agent), ("Asked for", wait.principal), ("Policy", wait.policy or ""),
         ("You answer as", link.key), ("Until", _time(min(link.expires_at, wait.expires_at))),
     ]  # fmt: skip
     if wait.quorum > 1:
         given = sum(vote.decision == "approve" for vote in wait.votes)
-        facts.append(("Approvals", f"{given} of {wait.quorum}"))
+        rows.append(("Approvals", f"{given} of {wait.quorum}"))
     arguments = [(str(each["label"]), _value(each["value"])) for each in wait.shown]
     return page(
         f"{verb} this call?",
-        f"<dl>{_list(facts)}</dl><h2>Arguments</h2><dl>{_list(arguments) or '<dd>none</dd>'}</dl>"
+        f"<dl>{facts(rows)}</dl><h2>Arguments</h2><dl>{facts(arguments) or '<dd>none</dd>'}</dl>"
         '<form method="post"><p><label>Reason (the model reads it)<br><input name="reason" maxlength="500"></label></p>'
         f'<p><button type="submit">{verb}</button></p></form>',
     )
@@ -91,8 +97,9 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _list(facts: list[tuple[str, str]]) -> str:
-    return "".join(f"<dt>{visible(name)}</dt><dd><pre>{visible(text)}</pre></dd>" for name, text in facts if text)
+def facts(rows: list[tuple[str, str]]) -> str:
+    """Names and texts as the inside of a list; what is empty is left out."""
+    return "".join(f"<dt>{visible(name)}</dt><dd><pre>{visible(text)}</pre></dd>" for name, text in rows if text)
 
 
 def _time(at: float) -> str:

@@ -37,7 +37,7 @@ from headgate.tools.mcp.results import parts_of
 READERS = ("agents:read", "chat", "admin:mcp")
 ByKey = Request[Principal, Any, State]
 _PATH = "/v1/mcp/{server_name:str}"
-_STATUS = {"connection_error": 502, "auth_error": 502, "tool_timeout": 504, "invalid_result": 502}
+_STATUS = {"auth_required": 403, "connection_error": 502, "auth_error": 502, "tool_timeout": 504, "invalid_result": 502}
 
 
 class PromptArgument(msgspec.Struct):
@@ -160,7 +160,7 @@ async def _asked(edge: Edge, request: ByKey, name: str, work: Callable[[Link, As
     """What the work on the server comes to; nobody is asked anything for it."""
     upstream = _server(edge, request.user, name)
     limit = upstream.spec.timeout or 30.0
-    asking = Asking(asyncio.get_running_loop().time() + limit, repeatable=True)
+    asking = Asking(asyncio.get_running_loop().time() + limit, repeatable=True, account=request.user.account)
     try:
         async with asyncio.timeout(limit):
             return answer(await upstream.perform(lambda link: work(link, asking), asking))

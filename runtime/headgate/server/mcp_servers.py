@@ -106,6 +106,7 @@ async def delete_server(server_id: FromPath[str], request: ByKey, edge: NamedDep
     snapshot = edge.snapshot
     gone, held = servers.find(snapshot, server_id), servers.own(snapshot, server_id)
     await servers.withdraw(edge.amender, Change(KIND, held.name, None, request.user.key))
+    await edge.tidy()
     await _tell(edge, request, "deleted", gone)
     return answer(GoneServer())
 

@@ -29,6 +29,12 @@ class ErrorView(msgspec.Struct):
     retryable: bool
 
 
+class FailureView(ErrorView):
+    """Why a tool call failed; `details` are for programs, and differ by code."""
+
+    details: dict[str, Any]
+
+
 class UsageView(msgspec.Struct):
     """Tokens by class; the input classes do not overlap, and `reasoning` is part of `output`."""
 
@@ -46,7 +52,7 @@ class ResultView(msgspec.Struct):
     status: str
     content: list[dict[str, Any]]
     structured: Any
-    error: ErrorView | None
+    error: FailureView | None
 
 
 class MessageView(msgspec.Struct):
@@ -72,7 +78,9 @@ def usage_view(usage: Usage) -> UsageView:
 def result_view(result: ToolResult) -> ResultView:
     """The form of a tool's result."""
     content = [part_view(each) for each in result.content]
-    return ResultView(result.status, content, result.structured, error_view(result.error))
+    error = result.error
+    failure = FailureView(error.code, error.message, error.retryable, error.details) if error is not None else None
+    return ResultView(result.status, content, result.structured, failure)
 
 
 def message_view(run_id: str, place: int, message: Message) -> MessageView:

@@ -107,6 +107,7 @@ def _server(server: ToolServer) -> dict[str, Any]:
         "pid": health.pid,
         "error": {"code": health.error.code, "message": health.error.message} if health.error else None,
         "problems": list(health.problems),
+        "authorizations": health.authorizations,
     }
 
 

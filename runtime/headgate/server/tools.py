@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request, get
@@ -15,6 +15,7 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import NotFound
 from headgate.core.ports import ToolDefinition
+from headgate.mcp.personal import Personal
 from headgate.server.edge import Edge
 from headgate.server.native import native
 from headgate.server.status import etag
@@ -27,6 +28,7 @@ class ToolView(msgspec.Struct):
     """A tool: `source` is the path of its file, or `mcp/SERVER`; `agents` are those that the key may see with it.
 
     `parameters` is another name of `input_schema`, a JSON Schema. `annotations` are those of MCP 2025-11-25.
+    `authorization` says of a tool that is called with the key's own account whether that is `granted` or `missing`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ToolView(msgspec.Struct):
     annotations: dict[str, bool]
     source: str
     agents: list[str]
+    authorization: Literal["granted", "missing"] | None
 
 
 @get("/v1/tools", **native("tools", "List tools", scopes=READERS, answers={200: list[ToolView]}))
@@ -70,7 +73,11 @@ def view(snapshot: Snapshot, principal: Principal, name: str) -> dict[str, Any]:
     """The form of a tool: `source` is the path of its file, or `mcp/SERVER`, and `agents` are those with it."""
     definition = snapshot.tools[name]
     own = [plan.name for plan in snapshot.agents.values() if name in plan.tools and principal.sees_agent(plan.name)]
-    return {**shown(definition), "source": snapshot.sources[name], "agents": sorted(own)}
+    server = snapshot.servers.get(definition.server or "")
+    state = None
+    if isinstance(server, Personal):
+        state = "granted" if server.serves(principal.account) else "missing"
+    return {**shown(definition), "source": snapshot.sources[name], "agents": sorted(own), "authorization": state}
 
 
 def shown(definition: ToolDefinition) -> dict[str, Any]:

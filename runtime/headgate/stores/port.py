@@ -1,5 +1,5 @@
-"""The port that every back-end of the ledger fulfils, in parts: sessions, runs, ownership, waits, documents, audit and
-usage."""
+"""The port that every back-end of the ledger fulfils, in parts: sessions, runs, ownership, waits, documents,
+credentials, audit and usage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from headgate.core.events import Event, EventId, RunState
 from headgate.stores.audit import AuditEntry, AuditFilter, AuditPage, AuditRecord, Ends
+from headgate.stores.credentials import CredentialLedger
 from headgate.stores.documents import DocumentLedger
 from headgate.stores.records import (
     Exchange,
@@ -242,10 +243,11 @@ class AccountsLedger(Protocol):
 
 
 class Ledger(
-    SessionLedger, RunLedger, WorkLedger, WaitLedger, DocumentLedger, RecordsLedger, AccountsLedger, Protocol
+    SessionLedger, RunLedger, WorkLedger, WaitLedger, DocumentLedger, CredentialLedger, RecordsLedger, AccountsLedger,
+    Protocol,
 ):  # fmt: skip
-    """The durable record of sessions, runs, steps, messages, logs and waits, of who did what, of what it cost, and of
-    what was declared through the API.
+    """The durable record of sessions, runs, steps, messages, logs and waits, of who did what, of what it cost, of what
+    was declared through the API, and of what people granted.
 
     Every method that writes, but `sweep`, is one transaction: it is kept whole or not at all. All methods raise
     `StoreError`, with the code `store_locked`, `store_full`, `store_readonly`, `store_conflict` (a row is there

@@ -17,6 +17,7 @@ from headgate.stores.records import Produced, Progress
 from headgate.stores.told import Told
 from headgate.testing.ledger_audit import AUDIT, many_write_one_chain
 from headgate.testing.ledger_checks import Contract, Opener, begin, found, refused, same
+from headgate.testing.ledger_credentials import CREDENTIALS, credentials_survive
 from headgate.testing.ledger_documents import DOCUMENTS, documents_survive
 from headgate.testing.ledger_inputs import INPUTS
 from headgate.testing.ledger_logs import LOGS
@@ -148,6 +149,7 @@ CONTRACTS: tuple[Contract, ...] = (
     *INPUTS,
     *UPKEEP,
     *DOCUMENTS,
+    *CREDENTIALS,
     *AUDIT,
     *USAGE,
     commit_is_whole,
@@ -169,6 +171,7 @@ TWICE: frozenset[Contract] = frozenset(
         one_of_many_answers_wins,
         parking_and_answers_meet,
         documents_survive,
+        credentials_survive,
         many_write_one_chain,
     }
 )

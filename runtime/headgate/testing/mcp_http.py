@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
 import mcp_types as types
@@ -28,10 +28,17 @@ _TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required
 _NONE: dict[str, Any] = {"type": "object", "properties": {}}
 
 
+Guard = Callable[[dict[str, str]], tuple[int, dict[str, str]] | None]
+"""Looks at the headers of a request: the status and the headers of its refusal, or None to let it in."""
+
+
 class HttpServer:
     """The server; `token` is the bearer token that it wants, `redirect` a URL that it sends everybody to."""
 
-    def __init__(self, *, era: Era = "both", sse: bool = False, token: str = "", redirect: str = "") -> None:
+    def __init__(
+        self, *, era: Era = "both", sse: bool = False, token: str = "", redirect: str = "", guard: Guard | None = None
+    ) -> None:
+        self.guard = guard
         self.era = era
         self.token = token
         self.redirect = redirect
@@ -158,6 +165,11 @@ class HttpServer:
                     return
                 if self.token and headers.get("authorization") != f"Bearer {self.token}":
                     await JSONResponse({"error": "no"}, status_code=401)(scope, receive, send)
+                    return
+                refused = self.guard(headers) if self.guard is not None else None
+                if refused is not None:
+                    status, told = refused
+                    await JSONResponse({"error": "no"}, status_code=status, headers=told)(scope, receive, send)
                     return
             await inner(scope, receive, send)
 

@@ -20,7 +20,13 @@ from headgate.compile.checks.keys import check_key_names, check_keys, check_oidc
 from headgate.compile.checks.models import check_asked_models, check_fallback_cycles, check_models
 from headgate.compile.checks.objects import check_files, check_kinds, check_own_names
 from headgate.compile.checks.prices import check_prices
-from headgate.compile.checks.servers import check_agent_servers, check_policy, check_prefixes, check_renamed
+from headgate.compile.checks.servers import (
+    check_agent_servers,
+    check_callbacks,
+    check_policy,
+    check_prefixes,
+    check_renamed,
+)
 from headgate.compile.checks.switches import check_switches
 from headgate.compile.checks.teams import check_team_keys
 from headgate.compile.checks.unused import check_policies_named, check_seen, check_unused
@@ -57,6 +63,7 @@ CHECKS: tuple[Rule, ...] = (
     check_interceptors,
     check_policy,
     check_prefixes,
+    check_callbacks,
     check_agent_servers,
     check_renamed,
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import urlsplit
 
+from headgate.compile.checks.gateway import is_loopback
 from headgate.compile.draft import AgentSource, Draft, Item
 from headgate.compile.naming import unknown
 from headgate.core.kind import Finding, Key
 from headgate.manifest.diagnostics import Diagnostic
+from headgate.mcp.auth_user import OAuth2User
 from headgate.mcp.naming import lead, offers
 from headgate.mcp.policy import refusals
 from headgate.tools.mcp.spec import McpSpec
@@ -33,6 +36,34 @@ def check_prefixes(draft: Draft) -> Located:
         if start and (other := first.setdefault(start, name)) != name:
             message = f"MCP servers {other!r} and {name!r} call their tools alike: {start}..."
             yield from _blame(draft.servers[name], Finding(("prefix",), "HG1203", message, "give one another prefix"))
+
+
+def check_callbacks(draft: Draft) -> Located:
+    """People come back from authorization servers to where the gateway is reached."""
+    if draft.gateway is not None and draft.knows("server"):
+        yield from check_callback(draft, draft.gateway.server.host)
+
+
+def check_callback(draft: Draft, host: str) -> Located:
+    """The same, for a gateway that binds this address, whatever the tree says."""
+    if draft.gateway is None:
+        return
+    public = draft.gateway.server.public_url
+    for name, spec in draft.served.items():
+        if not isinstance(spec.auth, OAuth2User):
+            continue
+        if public is None and not is_loopback(host):
+            message = f"people come back from a browser to [server] public_url, which is not set; {host} is bound"
+            yield from _blame(draft.servers[name], Finding(("auth",), "HG1005", message, _PUBLIC))
+        elif public is not None and public.startswith("http:") and not is_loopback(urlsplit(public).hostname or ""):
+            message = f"people would come back from a browser to {public} unencrypted"
+            yield from _blame(
+                draft.servers[name], Finding(("auth",), "HG1404", message, "let public_url begin with https")
+            )
+
+
+_HTTPS = "let public_url begin with https"
+_PUBLIC = "write [server] public_url, the URL under which browsers reach the gateway"
 
 
 def check_agent_servers(draft: Draft) -> Located:

@@ -4,7 +4,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0007');
+INSERT INTO "alembic_version" VALUES('0008');
 CREATE TABLE audit (
 	n INTEGER NOT NULL, 
 	hash TEXT NOT NULL, 
@@ -26,6 +26,17 @@ CREATE TABLE counters (
 	name TEXT NOT NULL, 
 	value INTEGER NOT NULL, 
 	CONSTRAINT pk_counters PRIMARY KEY (name)
+);
+CREATE TABLE credentials (
+	kind TEXT NOT NULL, 
+	owner TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	sealed TEXT NOT NULL, 
+	revision INTEGER NOT NULL, 
+	created_at DOUBLE NOT NULL, 
+	updated_at DOUBLE NOT NULL, 
+	expires_at DOUBLE, 
+	CONSTRAINT pk_credentials PRIMARY KEY (kind, owner, name)
 );
 CREATE TABLE documents (
 	kind TEXT NOT NULL, 

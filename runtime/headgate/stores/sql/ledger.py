@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headgate.stores.sql.credentials import SqlCredentials
 from headgate.stores.sql.documents import SqlDocuments
 from headgate.stores.sql.runs import SqlRuns
 from headgate.stores.sql.sessions import SqlSessions
@@ -14,7 +15,7 @@ from headgate.stores.sql.work import SqlWork
 _PING = "SELECT version_num FROM alembic_version"
 
 
-class SqlLedger(SqlSessions, SqlRuns, SqlWork, SqlWaits, SqlDocuments, SqlSweeps):
+class SqlLedger(SqlSessions, SqlRuns, SqlWork, SqlWaits, SqlDocuments, SqlCredentials, SqlSweeps):
     """Fulfils `Ledger`: what a method writes is one call of `Database.write` or `change`, so one transaction."""
 
     async def size(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headgate.core.errors import StoreError
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision of `migrations/versions`; a test holds the two together."""
 
 _FRESH = Path(__file__).with_name("fresh.sql")

@@ -229,12 +229,15 @@ documents = Table(
     PrimaryKeyConstraint("kind", "name"),
 )
 
-counters = Table(
-    "counters",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Integer, nullable=False),
-)
+credentials = Table(
+    "credentials", metadata,
+    Column("kind", Text, nullable=False), Column("owner", Text, nullable=False), Column("name", Text, nullable=False),
+    Column("sealed", Text, nullable=False), Column("revision", Integer, nullable=False),
+    Column("created_at", Double, nullable=False), Column("updated_at", Double, nullable=False),
+    Column("expires_at", Double), PrimaryKeyConstraint("kind", "owner", "name"),
+)  # fmt: skip
+
+counters = Table("counters", metadata, Column("name", Text, primary_key=True), Column("value", Integer, nullable=False))
 
 # None of the tables below refers to runs or sessions: what it says outlives them. None has an index: each would be one
 # more page to write in every commit. Reports read a piece at a time.

@@ -91,7 +91,15 @@ class RenamedTool:
         schema = spec.input or narrowed(listed.input_schema if listed else {"type": "object"}, spec)
         description = spec.description or (listed.description if listed else spec.tool)
         marks = spec.annotations.over(defaults)
-        return ToolDefinition(self._name, description, schema, marks, kind="mcp", server=self._upstream.name)
+        return ToolDefinition(
+            self._name,
+            description,
+            schema,
+            marks,
+            kind="mcp",
+            server=self._upstream.name,
+            personal=self._upstream.spec.personal,
+        )
 
     async def call(self, args: dict[str, Any], ctx: ToolContext, /) -> ToolResult:
         """Runs one call on the server."""

@@ -41,6 +41,7 @@ class _ResourceTool:
             _READING,
             kind="mcp",
             server=upstream.name,
+            personal=upstream.spec.personal,
         )
         self.timeout = upstream.spec.timeout or 30.0
 

@@ -39,7 +39,7 @@ class Server(Protocol):
 
 
 def annotations_of(upstream: Server, listed: ListedTool) -> Annotations:
-    """What is known of the tool: what its server says counts only if that is trusted (D14)."""
+    """What is known of the tool: what its server says counts only if that is trusted."""
     return listed.stated if upstream.spec.trusted else Annotations()
 
 
@@ -56,6 +56,7 @@ class ServedTool:
             annotations_of(upstream, listed),
             kind="mcp",
             server=upstream.name,
+            personal=upstream.spec.personal,
         )
         self.timeout = upstream.spec.timeout or 30.0
 
@@ -81,7 +82,7 @@ async def answered(
     begun = ctx.passage.take_round()
     asking = Asking(
         ctx.deadline, repeatable=repeatable, progress=_progress(ctx), ask=held, owner=ctx.run,
-        round=begun if begun is not None and begun.origin == origin else None,
+        round=begun if begun is not None and begun.origin == origin else None, account=ctx.session.account,
     )  # fmt: skip
     if held is not None:
         asking.ask = partial(_unhurried, asking, held)
