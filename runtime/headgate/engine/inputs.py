@@ -129,7 +129,8 @@ class Inputs:
                     await held.rung.wait()
             held.rung.clear()
             if held.gone:
-                await self._void(wait)
+                if await carry_out(self._void(wait)):
+                    raise asyncio.CancelledError
                 return None
             found = await ledger.wait(wait.id)
             if found is None or found.state != "pending":
