@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -153,6 +154,9 @@ async def test_a_process_that_is_killed(tree: Tree, era: str) -> None:
 
         await until_true(done)
         first = await _send(gateway, "GET", f"/v1/waits/{wait['id']}")
+        log = await asyncio.to_thread(gateway.errors.read_text)
+    assert "serving" in log
+    assert "Ada" not in log
     assert first["state"] == ("answered" if era == "modern" else "cancelled")
 
 
