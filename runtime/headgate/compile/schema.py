@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from headgate.compile.specs import Agent, Gateway
+from headgate.compile.specs import FAMILIES, Agent, Gateway
 from headgate.core.kind import Key, Kind, Kinds, Spec
 from headgate.core.scalars import DURATIONS, SIZES, duration_text, size_text
 
@@ -58,7 +58,7 @@ def layer_schema(kinds: Kinds) -> Schema:
 def gateway_schema(kinds: Kinds) -> Schema:
     """Schema of `gateway.toml`."""
     root, defs = _of(Gateway, "")
-    for table, noun in (("providers", "provider"), ("secrets", "secret"), ("interceptors", "interceptor")):
+    for table, noun in FAMILIES.items():
         family, more = _family(getattr(kinds, table), noun)
         root["properties"][table]["additionalProperties"] = family
         defs |= more

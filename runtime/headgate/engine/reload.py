@@ -22,12 +22,13 @@ from headgate.compile.specs import Gateway
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
-from headgate.engine.conditions import accepted, applied, documents_fit, rejected
+from headgate.engine.conditions import applied
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays
 from headgate.engine.relisting import Relisting
 from headgate.engine.reloaded import Reloaded, audited, key_changes
 from headgate.engine.restart import warn
+from headgate.engine.standing import Standing
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
 from headgate.manifest.diagnostics import Diagnostic, render_text
@@ -78,6 +79,7 @@ class Reloader:
     ) -> None:  # fmt: skip
         self.compiler = compiler
         self.status = status or Status()
+        self._standing = Standing(self.status)
         self.turn = asyncio.Lock()
         self.overlays: Overlays | None = None
         self.environ = environ
@@ -86,8 +88,6 @@ class Reloader:
         self._gate = Gate(environ)
         self._host: Host | None = None
         self._keyring = Keyring(compiler, environ)
-        self._booted: Gateway | None = None
-        self._rejected: tuple[str, int, str] | None = None
         self._outside: frozenset[Path] = frozenset()
         self._overlay = NO_OVERLAY
         self._tree: Tree | None = None
@@ -105,7 +105,7 @@ class Reloader:
         else:
             self._tree, self._compiled = compiled.draft.tree, compiled
             await self._accept(snapshot, compiled)
-        self._booted = snapshot.gateway
+        self._standing.booted = snapshot.gateway
         return snapshot
 
     async def close(self) -> None:
@@ -141,8 +141,8 @@ class Reloader:
         except BuildError:
             raise BootError(findings) from None
         self._tree, self._compiled = kept, earlier
-        self._describe(snapshot)
-        self._reject(compiled, findings)
+        self._standing.accept(snapshot)
+        self._standing.reject(compiled, findings)
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
         return snapshot
 
@@ -163,22 +163,22 @@ class Reloader:
 
     async def retry(self) -> None:
         """Tries a tree that was rejected again, now that the overlay is another one; for who holds `turn`."""
-        if self._rejected is not None:
+        if self._standing.rejected is not None:
             await self._attempt(await asyncio.to_thread(self.compiler.scan))
 
     async def _attempt(self, tree: Tree | None, by: Principal | None = None) -> Reloaded:
         live = self.live
         compiled = await self._compile(tree, spare=partial(_spared, live))
         if compiled.stamp == live.stamp:
-            self._describe(live)
+            self._standing.accept(live)
             return Reloaded("unchanged", live.revision)
-        if tree is not None and compiled.stamp == self._rejected:
+        if tree is not None and compiled.stamp == self._standing.rejected:
             return Reloaded("rejected", compiled.revision, diagnostics=self.status.diagnostics)
         try:
             snapshot = await self._open(compiled, live)
         except BuildError as error:
             findings = with_mending(self._overlay, error.diagnostics)
-            self._reject(compiled, findings)
+            self._standing.reject(compiled, findings)
             refused = Reloaded("rejected", compiled.revision, diagnostics=findings)
             return await audited(refused, self._host, by)
         keys, changed = key_changes(live, snapshot), await self._swap(compiled, snapshot)
@@ -203,10 +203,7 @@ class Reloader:
             raise
         self._overlay = overlay
         await self._swap(compiled, snapshot)
-        if self._rejected is None:
-            self._describe(snapshot)
-        else:
-            documents_fit(self.status, snapshot)
+        self._standing.revise(snapshot)
 
     @property
     def live(self) -> Snapshot:
@@ -228,7 +225,7 @@ class Reloader:
     async def _compile(self, tree: Tree | None, *, kept: bool = False, spare: Spare = spares_none) -> Compiled:
         compiled = await self._keyring.compile(tree, kept=kept, overlay=self._overlay, spare=spare)
         self._outside = frozenset(compiled.draft.outside)
-        return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
+        return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._standing.booted, compiled.draft)))
 
     async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
         """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret. One that was
@@ -249,8 +246,8 @@ class Reloader:
                 return
             with relisting.refusing(self.status):
                 self._host.swap(await self._build(self._compiled, self.live))
-                if self._rejected is None:
-                    self._describe(self.live)
+                if self._standing.rejected is None:
+                    self._standing.accept(self.live)
 
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self.environ, self.relisting.changed).build()
@@ -263,21 +260,13 @@ class Reloader:
         self._tree, self._compiled = compiled.draft.tree, compiled
         applied(snapshot, changed, compiled)
         if self._host is not None:
-            await self._host.withdraw()
+            await self._host.revisions.withdraw()
         return changed
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
-        self._describe(snapshot)
+        self._standing.accept(snapshot)
         await bundle.keep(self._state, compiled.draft.tree)
-
-    def _describe(self, snapshot: Snapshot) -> None:
-        self._rejected = None
-        accepted(self.status, snapshot, self._booted)
-
-    def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
-        self._rejected = compiled.stamp
-        rejected(self.status, compiled, findings)
 
 
 def _spared(live: Snapshot, document: OverlayDocument) -> bool:

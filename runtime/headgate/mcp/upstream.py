@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -183,27 +184,27 @@ class Upstream:
         log.warning("mcp.lost", server=self.name, code=fault.code, reason=self._wiring.scrub(fault.message))
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
-        """The SDK's result of one call of the server's tool, or the round of questions for which the server has
-        interrupted it; raises `ToolError`.
-
-        A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
-        """
+        """The SDK's result of one call of the server's tool, or a round of its questions; raises `ToolError`."""
         if tool in self.withheld:
             message = f"{tool!r} of MCP server {self.name} is held: it is not as it was approved"
             raise ToolError("tool_error", message)
+        return await self.perform(lambda link: link.call(tool, args, asking), asking)
+
+    async def perform(self, work: Callable[[Link], Awaitable[Any]], asking: Asking) -> Any:
+        """What the work comes to; raises `ToolError`. Done again is what the server cannot have got, or may repeat."""
         while True:
             link = await self._linked(asking.deadline)
             try:
-                return await self._called(link, tool, args, asking)
+                return await self._called(work(link), asking)
             except ServerFault as fault:
                 again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
                 if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
             await self._left(link, asking.deadline)
 
-    async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
+    async def _called(self, work: Awaitable[Any], asking: Asking) -> Any:
         try:
-            result = await link.call(tool, args, asking)
+            result = await work
             self._backoff.reset()  # it worked: its end is no repeated failure
             return result
         except asyncio.CancelledError:

@@ -15,6 +15,7 @@ from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import ServerFault
 from headgate.mcp.listing import Listing
+from headgate.mcp.paging import Noun, Raw
 
 BRIEF = 5.0
 """Seconds for which a server that was well may be away before it counts as down."""
@@ -42,6 +43,12 @@ class Link(Protocol):
     async def listing(self) -> Listing: ...
 
     async def call(self, name: str, args: dict[str, Any], asking: Asking) -> Any: ...
+
+    async def read(self, uri: str, asking: Asking) -> Any: ...
+
+    async def prompt(self, name: str, args: dict[str, str], asking: Asking) -> Any: ...
+
+    async def listed(self, noun: Noun, asking: Asking) -> list[Raw]: ...
 
     async def changes(self) -> None: ...
 
