@@ -13,7 +13,6 @@ import structlog
 from headgate.compile.aside import Spare, spares_all, spares_none, spares_servers, with_mending
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
-from headgate.compile.diff import Difference, difference
 from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
@@ -22,11 +21,10 @@ from headgate.compile.specs import Gateway
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
-from headgate.engine.conditions import applied
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays
 from headgate.engine.relisting import Relisting
-from headgate.engine.reloaded import Reloaded, audited, key_changes
+from headgate.engine.reloaded import Reloaded, audited, key_changes, swapped
 from headgate.engine.restart import warn
 from headgate.engine.standing import Standing
 from headgate.engine.status import Status
@@ -82,10 +80,8 @@ class Reloader:
         self._standing = Standing(self.status)
         self.turn = asyncio.Lock()
         self.overlays: Overlays | None = None
-        self.environ = environ
-        self._state = state
-        self._vet = vet
-        self._gate = Gate(environ)
+        self.environ, self._state = environ, state
+        self._vet, self._gate = vet, Gate(environ)
         self._host: Host | None = None
         self._keyring = Keyring(compiler, environ)
         self._outside: frozenset[Path] = frozenset()
@@ -181,7 +177,8 @@ class Reloader:
             self._standing.reject(compiled, findings)
             refused = Reloaded("rejected", compiled.revision, diagnostics=findings)
             return await audited(refused, self._host, by)
-        keys, changed = key_changes(live, snapshot), await self._swap(compiled, snapshot)
+        self._tree, self._compiled = compiled.draft.tree, compiled
+        keys, changed = key_changes(live, snapshot), await swapped(self.host, compiled, snapshot)
         await self._accept(snapshot, compiled)
         done = Reloaded("applied", snapshot.revision, changed, compiled.warnings, keys)
         return await audited(done, self._host, by)
@@ -191,8 +188,7 @@ class Reloader:
     ) -> None:
         """Makes the overlay live with the tree that is live already, whatever the files are now; for who holds `turn`.
         `vet` may raise before anything is opened. `keep` is called before the swap, and when it raises nothing has
-        changed. Documents that `spare` lets be missed are set aside when they do not fit. Raises `BuildError` when the
-        two do not compile."""
+        changed. What does not fit is set aside if `spare` lets it; raises `BuildError` when the two do not compile."""
         compiled = await self._keyring.compile(self._tree, kept=True, overlay=overlay, ask=False, spare=spare)
         vet(compiled)
         snapshot = await self._open(compiled, self.live, tested=True)
@@ -201,16 +197,21 @@ class Reloader:
         except BaseException:
             snapshot.retire()
             raise
-        self._overlay = overlay
-        await self._swap(compiled, snapshot)
+        self._overlay, self._compiled = overlay, compiled
+        await swapped(self.host, compiled, snapshot)
         self._standing.revise(snapshot)
+
+    @property
+    def host(self) -> Host:
+        """Whose snapshot is swapped; raises `ConfigError` before there is one."""
+        if self._host is None:
+            raise ConfigError("nothing is live yet")
+        return self._host
 
     @property
     def live(self) -> Snapshot:
         """The live snapshot."""
-        if self._host is None:
-            raise ConfigError("nothing is live yet")
-        return self._host.snapshot
+        return self.host.snapshot
 
     @property
     def outside(self) -> frozenset[Path]:
@@ -251,17 +252,6 @@ class Reloader:
 
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self.environ, self.relisting.changed).build()
-
-    async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
-        changed = difference(self.live.fingerprints, snapshot.fingerprints)
-        if self._host is not None:
-            self._host.swap(snapshot)
-            self._host.poke()  # the keeper counts against the budgets of this revision
-        self._tree, self._compiled = compiled.draft.tree, compiled
-        applied(snapshot, changed, compiled)
-        if self._host is not None:
-            await self._host.revisions.withdraw()
-        return changed
 
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""

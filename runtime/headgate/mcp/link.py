@@ -29,7 +29,7 @@ from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
-from headgate.mcp.paging import Noun, Raw, pages
+from headgate.mcp.paging import Noun, Raw, pages, unsaid
 from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
 from headgate.mcp.replies import Called, Calls, responses, visiting
@@ -80,21 +80,22 @@ class Link:
     async def listing(self) -> Listing:
         """All that the server offers now, page by page."""
         raw: list[Raw] = []
+        say = self.refused.append
         if self.client.server_capabilities.tools is not None:
             self.refused.clear()
-            raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools")
+            raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools", say)
         tools, problems = read_tools(raw)
-        prompts, resources = await self._names("prompts"), await self._names("resources")
+        prompts, resources = await self._names("prompts", say), await self._names("resources", say)
         readable = self.client.server_capabilities.resources is not None
         return Listing(tools, prompts, resources, (*self.refused, *problems), readable=readable)
 
     async def listed(self, noun: Noun, asking: Asking) -> list[Raw]:
         """Prompts, resources or templates of resources as they are listed, in the form of the wire; none of a server
         that has no such thing. Raises as `call`."""
-        found: list[Raw] = await self.ask(noun, asking, partial(self._entries, noun))
+        found: list[Raw] = await self.ask(noun, asking, partial(self._entries, noun, unsaid))
         return found
 
-    async def _entries(self, noun: Noun) -> list[Raw]:
+    async def _entries(self, noun: Noun, say: Callable[[str], None]) -> list[Raw]:
         offered, client = self.client.server_capabilities, self.client
         if (offered.prompts if noun == "prompts" else offered.resources) is None:
             return []
@@ -103,12 +104,12 @@ class Link:
             "resources": lambda at: client.list_resources(cursor=at, cache_mode="bypass"),
             "resource_templates": lambda at: client.list_resource_templates(cursor=at, cache_mode="bypass"),
         }
-        return await pages(lists[noun], noun)
+        return await pages(lists[noun], noun, say)
 
-    async def _names(self, noun: Noun) -> tuple[str, ...]:
+    async def _names(self, noun: Noun, say: Callable[[str], None]) -> tuple[str, ...]:
         """What is listed besides tools; a server that fails at that still has its tools."""
         try:
-            return tuple(str(each.get("uri", each.get("name"))) for each in await self._entries(noun))
+            return tuple(str(each.get("uri", each.get("name"))) for each in await self._entries(noun, say))
         except (MCPError, ValidationError) as error:
             log.info("mcp.not_listed", what=noun, reason=type(error).__name__)
             return ()
@@ -143,7 +144,7 @@ class Link:
                 modern = self.protocol in MODERN_PROTOCOL_VERSIONS
                 return await (self._rounds if modern else self._once)(name, asking, send)
         except MCPError as error:
-            raise self._failure(error, sending) from error
+            raise await self._failure(error, sending) from error
         except ValidationError as error:
             raise ToolError("invalid_result", "the server's answer is not what the protocol says") from error
         except RuntimeError as error:  # the SDK's word for a result that does not fit the tool's own output schema
@@ -180,12 +181,15 @@ class Link:
                 raise
             return wanted
 
-    def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+    async def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
             return fault_of(sending.refusal)
+        if sending.excessive:  # and would be again
+            return ServerFault(remote.EXCESSIVE, retryable=False)
         if self._was_lost(error):
             self.over.set()
-            return ServerFault("the connection to the server was lost", sent=sending.left)
+            too_much = self.child is not None and self.child.overflow  # and would be again
+            return ServerFault(await self.reason(), retryable=not too_much, sent=sending.left)
         if not sending.left:
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:

@@ -25,6 +25,7 @@ from headgate.mcp.spec import ServerSpec
 
 MAX_MESSAGE = 16 << 20
 """Bytes of one message of a server."""
+EXCESSIVE = f"the server's message is larger than {MAX_MESSAGE >> 20} MiB"
 FAREWELL = 2.0
 """Seconds that a server has to answer the end of a session."""
 _WRITE = 30.0
@@ -32,10 +33,11 @@ _WRITE = 30.0
 
 @dataclass(slots=True)
 class Sending:
-    """What became of one request on its way: whether it left at all, and the HTTP error it was answered with, or why
-    it had no credential."""
+    """What became of one request on its way: whether it left at all, the HTTP error it was answered with, or why it had
+    no credential, and whether the answer was `excessive`."""
 
     left: bool = True
+    excessive: bool = False
     status: int | None = None
     refusal: GatewayError | None = None
 
@@ -76,7 +78,7 @@ class Watched(httpx2.AsyncBaseTransport):
                 sending.status = response.status_code
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _Bounded(response.stream)
+            response.stream = _Bounded(response.stream, sending)
         return response
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
@@ -100,15 +102,18 @@ _TIMEOUTS = ("connect", "read", "write", "pool")
 class _Bounded(httpx2.AsyncByteStream):
     """A body of at most `MAX_MESSAGE` bytes."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, sending: Sending | None) -> None:
         self._stream = stream
+        self._sending = sending
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
         async for part in self._stream:
             size += len(part)
             if size > MAX_MESSAGE:
-                raise httpx2.ReadError(f"the server's message is larger than {MAX_MESSAGE >> 20} MiB")
+                if self._sending is not None:
+                    self._sending.excessive = True
+                raise httpx2.ReadError(EXCESSIVE)
             yield part
 
     async def aclose(self) -> None:

@@ -32,6 +32,8 @@ FAREWELL = 8.0
 """Seconds that closing a connection may take."""
 EARLY = 0.25
 """Seconds before the end of a call at which it gives up waiting for a connection."""
+REPEATS = 3
+"""Times that a call is made again that the server may have got."""
 _SETTLE = 0.05
 
 
@@ -54,8 +56,7 @@ class Upstream:
         self._restarts = 0
         self._renewal = Together()
         self.moved = asyncio.Condition()
-        self._wanted = asyncio.Event()
-        self._suspect = asyncio.Event()
+        self._wanted, self._suspect = asyncio.Event(), asyncio.Event()
 
     @property
     def required(self) -> bool:
@@ -78,8 +79,7 @@ class Upstream:
         return None if self.listed else absence.shown(late)
 
     async def renew(self, timeout: float) -> ErrorInfo | None:
-        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds. Who asks
-        while another does gets the same connection."""
+        """Ends the connection and waits for the next, once for all who ask meanwhile; the failure when none comes."""
         await self._renewal.share(lambda: self._renew(timeout))
         return None if self._usable() else self._absence.shown(UNKNOWN)
 
@@ -191,15 +191,20 @@ class Upstream:
         return await self.perform(lambda link: link.call(tool, args, asking), asking)
 
     async def perform(self, work: Callable[[Link], Awaitable[Any]], asking: Asking) -> Any:
-        """What the work comes to; raises `ToolError`. Done again is what the server cannot have got, or may repeat."""
+        """What the work comes to; raises `ToolError`.
+
+        What the server cannot have got is sent again on the next connection, and what may be repeated a few times.
+        """
+        repeats = REPEATS if asking.repeatable else 0
         while True:
             link = await self._linked(asking.deadline)
             try:
                 return await self._called(work(link), asking)
             except ServerFault as fault:
-                again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
+                again = not fault.sent or (repeats > 0 and fault.code == "connection_error")
                 if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
+                repeats -= fault.sent
             await self._left(link, asking.deadline)
 
     async def _called(self, work: Awaitable[Any], asking: Asking) -> Any:
