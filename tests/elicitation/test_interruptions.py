@@ -13,7 +13,7 @@ import pytest
 from headgate.testing.harness import KEY, live
 from tests.conftest import Tree
 from tests.e2e.process import Served, served
-from tests.elicitation.asking import ADA, SEEN, asked, desk, gone, inquiring, of, outcomes, reply
+from tests.elicitation.asking import ADA, SEEN, asked, desk, gone, inquiring, of, outcomes, reply, until_true
 from tests.mcp.servers import table
 from tests.server.native import Caller
 from tests.waiting import until
@@ -38,6 +38,18 @@ async def test_a_server_that_ends_while_it_asks(tree: Tree) -> None:
         "cancelled", "", "the server does not wait for it any more",
     )  # fmt: skip
     assert late == (409, "already_resolved")
+    assert told[-1].event == "run.completed"
+
+
+async def test_a_server_that_does_not_wait_for_the_answer(tree: Tree) -> None:
+    """A question that is left open by its call is void, and the run goes on."""
+    async with live(tree(inquiring({"impatient": True}), toml=desk("legacy"), tools=[]), watch=False) as gateway:
+        caller = Caller(gateway)
+        run = await caller.begin()
+        told = await caller.told(run)
+        waits = (await caller.ask("GET", f"/v1/waits?run={run}"))["items"]
+    assert outcomes(told) == [{"got": {}, "made": 1}]
+    assert {each["state"] for each in waits} <= {"cancelled"}
     assert told[-1].event == "run.completed"
 
 
@@ -135,8 +147,11 @@ async def test_a_process_that_is_killed(tree: Tree, era: str) -> None:
         kind, said = ("input", ADA) if era == "modern" else ("unknown_outcome", {"decision": "failed"})
         found = await _pending(gateway, run, kind)
         await _send(gateway, "POST", f"/v1/waits/{found['id']}/answer", said)
-        while (await _send(gateway, "GET", f"/v1/runs/{run}"))["state"] != "completed":
-            pass
+
+        async def done() -> bool:
+            return bool((await _send(gateway, "GET", f"/v1/runs/{run}"))["state"] == "completed")
+
+        await until_true(done)
         first = await _send(gateway, "GET", f"/v1/waits/{wait['id']}")
     assert first["state"] == ("answered" if era == "modern" else "cancelled")
 
@@ -149,11 +164,15 @@ async def _send(gateway: Served, method: str, path: str, body: Any = None) -> An
 
 
 async def _pending(gateway: Served, run: str, kind: str) -> dict[str, Any]:
-    for _ in range(2000):
-        for wait in (await _send(gateway, "GET", f"/v1/waits?run={run}&state=pending"))["items"]:
-            if wait["kind"] == kind:
-                return dict(wait)
-    raise AssertionError(f"the run asks no {kind}")
+    found: list[dict[str, Any]] = []
+
+    async def look() -> bool:
+        waits = (await _send(gateway, "GET", f"/v1/waits?run={run}&state=pending"))["items"]
+        found.extend(each for each in waits if each["kind"] == kind)
+        return bool(found)
+
+    await until_true(look)
+    return found[0]
 
 
 async def test_approvals_come_before_questions(tree: Tree, tmp_path: Path) -> None:

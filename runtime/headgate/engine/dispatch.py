@@ -185,7 +185,7 @@ class Dispatch:
             return failed("internal_error", f"{call.name} failed inside; the gateway's log has the details")
         finally:
             voice.closed = True
-            await self.inputs.over()
+            await self.inputs.over(tool.definition.server)
 
     def within(self, step: int, call: ToolCall | None = None) -> RunContext:
         """What interceptors may know of a model turn, or of a call."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
+from headgate.core.errors import StoreError
 from headgate.core.events import InputRequested, InputResolved
 from headgate.core.inputs import Question, Reply, Round
 from headgate.core.messages import ToolCall
@@ -35,6 +37,16 @@ _LATE = 0.5
 """Seconds between looks at a question whose time is over."""
 
 
+@dataclass(eq=False, slots=True)
+class _Held:
+    """A question for which a call of the server is held; `gone` says that the call has ended."""
+
+    server: str
+    rung: asyncio.Event
+    gone: bool = False
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """Asks on behalf of one run; `scrub` takes secrets out of what servers say."""
@@ -43,6 +55,7 @@ class Inputs:
     bell: Bell
     stillness: Stillness
     scrub: Callable[[str], str]
+    _held: dict[str, _Held] = field(default_factory=dict)
     _voiding: set[asyncio.Task[None]] = field(default_factory=set)
 
     # -- calls that their server has interrupted ---------------------------------------------------------------------
@@ -77,36 +90,55 @@ class Inputs:
         """What a person says; the call waits here, and the time limits of the run and of calls of the server stand
         still."""
         wait = self._wait(call, state, question)
-        rung = self.bell.hold(wait.id)
+        held = self._held[wait.id] = _Held(question.server, self.bell.hold(wait.id))
         try:
             with self.stillness.still(question.server):
                 await self.questions.open(wait, requested(wait), state)
-                settled = await self._settled(wait, rung)
+                settled = await self._settled(wait, held)
         except asyncio.CancelledError:
-            task = asyncio.ensure_future(void(self.questions.ledger, self.questions.recorder, wait, GONE))
-            self._voiding.add(task)
+            self._voiding.add(asyncio.ensure_future(self._void(wait)))
             raise
         finally:
             self.bell.let_go(wait.id)
+            del self._held[wait.id]
+            held.done.set()
+        if settled is None:
+            return Reply("cancel")
         self._resolved(settled, state)
         return reply_of(settled)
 
-    async def over(self) -> None:
-        """Returns when no question is open that nobody waits for any more, also when cancelled."""
+    async def over(self, server: str | None) -> None:
+        """A call of the server has ended. Returns when no question is open that nobody waits for any more, also when
+        cancelled: which call a question is for cannot always be told, so they are void when there is none left."""
+        if self._held and server is not None and not self.stillness.counts(server):
+            left = [held for held in self._held.values() if held.server == server]
+            for held in left:
+                held.gone = True
+                held.rung.set()
+            await carry_out(_all(held.done.wait() for held in left))
         for task in list(self._voiding):
-            await carry_out(_done(task))
+            await carry_out(_all([asyncio.wait([task])]))
             self._voiding.discard(task)
 
-    async def _settled(self, wait: WaitRecord, rung: asyncio.Event) -> WaitRecord:
+    async def _settled(self, wait: WaitRecord, held: _Held) -> WaitRecord | None:
+        """The wait when it is settled; None when the call for which it was asked has ended before."""
         ledger, now = self.questions.ledger, self.questions.recorder.now
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(_LATE, wait.expires_at - now())):
-                    await rung.wait()
-            rung.clear()
+                    await held.rung.wait()
+            held.rung.clear()
+            if held.gone:
+                await self._void(wait)
+                return None
             found = await ledger.wait(wait.id)
             if found is None or found.state != "pending":
                 return found or wait
+
+    async def _void(self, wait: WaitRecord) -> None:
+        """A store that fails leaves the question to the end of the run, or to who takes it up."""
+        with contextlib.suppress(StoreError):
+            await void(self.questions.ledger, self.questions.recorder, wait, GONE)
 
     def _wait(self, call: ToolCall, state: CallState, asked: Question) -> WaitRecord:
         schema = mapped(asked.schema, lambda _label, text: self.scrub(text)) if asked.schema is not None else None
@@ -119,8 +151,9 @@ class Inputs:
             self.questions.recorder.emit(resolved(wait), wait.step)
 
 
-async def _done(task: asyncio.Task[None]) -> None:
-    await asyncio.wait([task])
+async def _all(works: Iterable[Awaitable[Any]]) -> None:
+    for work in works:
+        await work
 
 
 def reply_of(wait: WaitRecord) -> Reply:

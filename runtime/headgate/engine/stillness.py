@@ -49,6 +49,10 @@ class Stillness:
         finally:
             self._clocks.remove(clock)
 
+    def counts(self, server: str) -> bool:
+        """Whether there is a call of the server."""
+        return any(clock.server == server for clock in self._clocks)
+
     @contextlib.contextmanager
     def still(self, server: str) -> Iterator[None]:
         """Somebody is asked for the server: which of its calls it asks for cannot always be told, so none of them ages,

@@ -54,12 +54,15 @@ class Asker:
             if stopped():
                 return None
         said: dict[str, Any] = self._said.pop(identity)
-        return said
+        return None if stopped() else said
 
     def held(self, args: dict[str, Any], stopped: Any) -> dict[str, Any] | None:
         """All that is said, question after question, while the call is held."""
         self.made += 1
         got = {}
+        if args.get("impatient"):
+            self._send(id="nobody listens", method="elicitation/create", params=wanted(args, 1))
+            return {"got": {}, "made": self.made}
         for number in range(1, args.get("questions", 1) * args.get("rounds", 1) + 1):
             said = self.ask(wanted(args, number), stopped)
             if said is None:
