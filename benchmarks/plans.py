@@ -37,4 +37,6 @@ def find_plan(body: bytes) -> Plan:
 ONE = Plan()
 LONG = Plan(deltas=500)
 ECHO = Plan(tool="echo", calls=1)
+MANY = 16
+ECHOES = Plan(tool="echo", calls=MANY)
 EIGHT = Plan(tool="wait", calls=8)

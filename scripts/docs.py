@@ -85,8 +85,8 @@ Every key of the frontmatter of an agent, which is the part of `agents/NAME.md` 
 Markdown below it is the prompt. The guide is [agents.md](../agents.md)."""
 TOOL = """\
 Every key of a tool, by kind. The file name is the tool's name. The guides are [tools-http.md](../tools-http.md),
-[tools-command.md](../tools-command.md), [tools-function.md](../tools-function.md) and
-[tools-client.md](../tools-client.md)."""
+[tools-command.md](../tools-command.md), [tools-function.md](../tools-function.md),
+[tools-client.md](../tools-client.md) and [tools-mcp.md](../tools-mcp.md)."""
 PROVIDERS = """\
 Every key of a provider, by kind. A provider is a table `[providers.NAME]` of `gateway.toml`. The guide is
 [providers.md](../providers.md)."""

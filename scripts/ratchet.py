@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULE_LIMIT, FUNCTION_LIMIT, CLASS_LIMIT = 300, 60, 200
+MODULE_LIMIT, FUNCTION_LIMIT, CLASS_LIMIT = 300, 50, 200
 RATCHET = ROOT / "scripts" / "ratchet.txt"
 
 

@@ -51,4 +51,6 @@ def configure(level: str) -> Output:
     handler = logging.StreamHandler(output)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
+    # The MCP SDK logs with a traceback that a server went away, which the gateway tells by itself (`mcp.lost`).
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     return output

@@ -98,7 +98,7 @@ def test_the_architecture_names_what_exists() -> None:
 
 
 def test_supervised_boundaries() -> None:
-    """The list of supervised boundaries (D15) has a line for every broad `except`."""
+    """The list of supervised boundaries has a line for every broad `except`."""
     runtime = ROOT / "runtime" / "headgate"
     wide = {each: each.read_text(encoding="utf-8").count("except Exception") for each in runtime.rglob("*.py")}
     names = {".".join(each.relative_to(runtime).with_suffix("").parts): count for each, count in wide.items() if count}

@@ -8,8 +8,7 @@ from typing import Any
 
 from headgate.testing.harness import agent_md, gateway_toml, write_tree
 from tests.mcp.servers import table
-from tests.server.native import Caller, Frame
-from tests.waiting import until
+from tests.server.native import Caller, Frame, settled
 
 ERAS = ("legacy", "modern")
 ADA = {"action": "accept", "content": {"name": "Ada", "age": 36}}
@@ -78,4 +77,4 @@ def of(events: list[Frame], kind: str) -> list[dict[str, Any]]:
 
 async def gone(caller: Caller) -> None:
     """Waits until nothing is going on."""
-    await until(lambda: not caller.live.gateway.edge.host.runs)
+    await settled(caller.live)

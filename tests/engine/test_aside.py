@@ -1,4 +1,4 @@
-"""Documents of the API that do not fit the tree any more: set aside, or the edit is rejected and says how to mend it."""
+"""Documents of the API that do not fit the tree any more: set aside, or the edit is rejected, with how to mend it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_an_edit_that_would_cut_off_a_key(tree: Tree) -> None:
 
 
 async def test_servers_that_the_api_is_to_make(tree: Tree) -> None:
-    """A tree may name them before they are there: it validates without the gateway, serves, and says what is missing."""
+    """A tree may name them before they are there: it validates without the gateway, serves, and says what is not."""
     root = tree(files=SOLO)
     alone = await compile_tree(root, DEFAULT_KINDS, {})
     errors = [each for each in alone.diagnostics if each.severity == "error"]

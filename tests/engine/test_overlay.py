@@ -1,4 +1,4 @@
-"""Documents that the API declares: compiled with the tree, durable, encrypted, and live everywhere (D10)."""
+"""Documents that the API declares: compiled with the tree, durable, encrypted, and live everywhere."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ async def test_secrets_are_encrypted_at_rest(tree: Tree) -> None:
 
 
 async def test_rotation_of_the_encryption_key(tree: Tree) -> None:
-    """A new key takes over at the next start, after which the old one is needed no more; without any the document is set
-    aside, and it is there again when the key is."""
+    """A new key takes over at the next start, after which the old one is needed no more; without any the document is
+    set aside, and it is there again when the key is."""
     first, second = "1" * 32, "2" * 32
 
     def toml(keys: str) -> str:

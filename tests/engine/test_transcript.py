@@ -1,4 +1,4 @@
-"""What a model sees of the conversation before (D2)."""
+"""What a model sees of the conversation before."""
 
 from __future__ import annotations
 

@@ -185,7 +185,8 @@ async def test_a_result_of_many_parts() -> None:
     """Texts, images, links and resources are all there."""
     async with ready(local()) as upstream:
         assert await said(upstream, "parts") == (
-            "one\ntwo\n[resource link notes: memo://notes (text/plain)]\n[resource memo://a]\ninside"
+            "one\ntwo\n[resource link notes: memo://notes (text/plain)]\n[resource memo://a]\ninside\n"
+            "[resource memo://b.bin: application/octet-stream, 3 bytes]"
         )
 
 

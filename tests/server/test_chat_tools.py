@@ -248,7 +248,7 @@ async def left(gateway: Live, session: Conversation) -> tuple[str, dict[str, Any
 
 
 async def test_a_chat_on_a_waiting_run(tree: Tree) -> None:
-    """While the connection that waits is open a chat is 409; when it is gone the next chat ends the run (D2)."""
+    """While the connection that waits is open a chat is 409; when it is gone the next chat ends the run."""
     async with live(tree(CALL, toml=ASK), watch=False) as gateway:
         session = await gateway.session()
         async with asked(session):

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from headgate.testing.harness import KEY, Live, agent_md, gateway_toml, live, write_tree
-from tests.server.seed_contract import CASES, Case
+from tests.server.chat_contract import CASES, Case
 
 LEFT_OUT = {
     "cors_": "the cases hold where every origin is allowed; here none is until [server.cors] names it",

@@ -13,7 +13,7 @@ from tests.conftest import Tree
 from tests.server.native import CALL, Caller
 from tests.server.test_ownership import NATIVE
 
-WITH_BODY = {"/links", "/invoke", "/chat", "/runs", "/sessions", "/fork", "/answer", "/{approval_id}"}
+WITH_BODY = {"/links", "/invoke", "/chat", "/runs", "/sessions", "/fork", "/answer", "/{approval_id}", "/{prompt_name}"}
 
 
 async def document(tree: Tree) -> dict[str, Any]:

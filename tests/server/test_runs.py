@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headgate.core.events import ApprovalRequested
 from headgate.testing.harness import live
 from tests import workshop
 from tests.conftest import Tree
@@ -204,9 +205,28 @@ async def test_a_waiting_run_is_cancelled(tree: Tree) -> None:
         settled_wait = await caller.ask("GET", f"/v1/approvals/{wait['id']}")
         late = await caller.code("POST", f"/v1/approvals/{wait['id']}", {"decision": "approve"})
     assert done["status"] == "cancelled"
-    assert told[-1].event == "run.cancelled"
+    assert [each.event for each in told[-3:]] == ["approval.resolved", "tool.completed", "run.cancelled"]
+    assert (told[-3].data["state"], told[-2].data["result"]["status"]) == ("cancelled", "cancelled")
     assert settled_wait["state"] == "cancelled"
     assert late == (409, "already_resolved")
+
+
+async def test_a_call_that_waits_beside_one_that_is_made(tree: Tree) -> None:
+    """Each call that was begun has its end, whatever it was doing when its run was cancelled."""
+    script = "- calls: [{call: add, args: {a: 1, b: 2}}, {call: wait, args: {name: held}}]\n- {text: Done}\n"
+    async with live(tree(script, toml=ASK), watch=False) as gateway:
+        caller = Caller(gateway)
+        run = await caller.begin()
+        await at_gate("held")
+        (live_run,) = gateway.gateway.edge.host.runs.values()
+        await until(lambda: any(isinstance(each, ApprovalRequested) for each in live_run.log.events))
+        await caller.ask("POST", f"/v1/runs/{run}/cancel")
+        told = await caller.told(run)
+        again = await caller.ask("GET", f"/v1/runs/{run}/steps")
+    ends = {each.data["name"]: each.data["result"]["status"] for each in told if each.event == "tool.completed"}
+    assert ends == {"add": "cancelled", "wait": "cancelled"}
+    assert told[-1].event == "run.cancelled"
+    assert sorted(each["status"] for each in again["items"] if each["kind"] == "tool") == ["cancelled", "cancelled"]
 
 
 async def test_limits_hold(tree: Tree) -> None:

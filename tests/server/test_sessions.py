@@ -173,7 +173,7 @@ async def test_a_conversation_after_a_restart(tree: Tree) -> None:
 
 
 async def test_a_chat_ends_a_run_that_nobody_watches(tree: Tree) -> None:
-    """A run that was begun natively is superseded by the session's next chat, as any other is (D2)."""
+    """A run that was begun natively is superseded by the session's next chat, as any other is."""
     script = "- {when: {user_contains: wait}, call: wait, args: {name: held}}\n- {text: Said}\n"
     async with live(tree(script), watch=False) as gateway:
         caller, chat = Caller(gateway), await gateway.session()

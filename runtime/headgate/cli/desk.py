@@ -27,7 +27,7 @@ from headgate.stores.waits import Vote, WaitFilter, WaitRecord
 from headgate.tools.common import ToolSpec
 
 View = dict[str, Any]
-"""A question as the native API shows it (D8)."""
+"""A question as the native API shows it."""
 _PAGE = 200
 
 

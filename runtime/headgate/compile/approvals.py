@@ -1,4 +1,4 @@
-"""Whether a tool may be called: the policies of `[approvals]`, folded once into the layers of each agent (D13)."""
+"""Whether a tool may be called: the policies of `[approvals]`, folded once into the layers of each agent."""
 
 from __future__ import annotations
 

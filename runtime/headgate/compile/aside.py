@@ -1,7 +1,7 @@
 """Overlay documents that do not fit the tree any more: they are set aside, and the rest of the overlay counts.
 
-Whoever edits the tree decides. Only servers and keys are set aside: their absence takes rights away and gives none, which
-is not so of kill switches and pins.
+Whoever edits the tree decides. Only servers and keys are set aside: their absence takes rights away and gives none,
+which is not so of kill switches and pins.
 """
 
 from __future__ import annotations

@@ -38,21 +38,8 @@ class Catalog:
 
 def gather(draft: Draft, tools: Mapping[str, Tool], servers: Mapping[str, Upstream]) -> Catalog:
     """The tools that there are now."""
-    findings: list[Diagnostic] = []
     versions = {name: server.version for name, server in servers.items()}
-    own: dict[str, Tool] = {}
-    replaced: set[str] = set()
-    for name, tool in tools.items():
-        # Members of a `StandInTool`, by name: a check for the protocol takes 0.1 ms a tool, on the event loop.
-        missing, replaces = getattr(tool, "missing", ""), getattr(tool, "replaces", "")
-        if missing:
-            site = draft.tools[name].site
-            hint = "correct it, or look at the server"
-            findings.append(site.locate(Finding(("tool",), "HG1207", missing, hint, severity="warning")))
-            continue
-        own[name] = tool
-        if replaces:
-            replaced.add(replaces)
+    own, replaced, findings = _of_files(draft, tools)
     for each, upstream in servers.items():
         findings += _judged(draft, each, upstream)
     offered = {name: {each.definition.name: each for each in served(server)} for name, server in servers.items()}
@@ -70,6 +57,25 @@ def gather(draft: Draft, tools: Mapping[str, Tool], servers: Mapping[str, Upstre
     findings += _absent(draft, offered, servers)
     catalog = Catalog(own, offered, (), versions)
     return replace(catalog, findings=(*findings, *check_listed(draft, catalog.all)))
+
+
+def _of_files(draft: Draft, tools: Mapping[str, Tool]) -> tuple[dict[str, Tool], set[str], list[Diagnostic]]:
+    """The tools of files that can be offered, the names of those that they are offered instead of, and what cannot."""
+    own: dict[str, Tool] = {}
+    replaced: set[str] = set()
+    findings: list[Diagnostic] = []
+    for name, tool in tools.items():
+        # Members of a `StandInTool`, by name: a check for the protocol takes 0.1 ms a tool, on the event loop.
+        missing, replaces = getattr(tool, "missing", ""), getattr(tool, "replaces", "")
+        if missing:
+            hint = "correct it, or look at the server"
+            finding = Finding(("tool",), "HG1207", missing, hint, severity="warning")
+            findings.append(draft.tools[name].site.locate(finding))
+            continue
+        own[name] = tool
+        if replaces:
+            replaced.add(replaces)
+    return own, replaced, findings
 
 
 def _judged(draft: Draft, name: str, server: Upstream) -> Iterator[Diagnostic]:

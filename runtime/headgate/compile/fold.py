@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.validators import validator_for
 from referencing import Registry
 
+from headgate.compile.acceptance import accepts
 from headgate.compile.applied import Applied, model_chain, plain, tool_chain
 from headgate.compile.books import book_of
 from headgate.compile.candidates import candidates
@@ -107,8 +108,10 @@ def violations_of(schema: Mapping[str, Any], *, foreign: bool = False) -> Violat
         kind = validators.extend(kind, _UNSEEN)  # type: ignore[no-untyped-call]
     validator = kind(schema, format_checker=Draft202012Validator.FORMAT_CHECKER, registry=Registry())
 
+    quickly = accepts(schema)
+
     def violations(args: dict[str, Any]) -> list[str]:
-        if validator.is_valid(args):
+        if (quickly is not None and quickly(args)) or validator.is_valid(args):
             return []
         errors = sorted(validator.iter_errors(args), key=lambda each: list(map(str, each.absolute_path)))
         return [_sentence(each) for each in errors[:_SHOWN_VIOLATIONS]]

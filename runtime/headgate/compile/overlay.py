@@ -1,4 +1,4 @@
-"""Documents that were made through the API stand in the body of `gateway.toml` as if they were written there (D10).
+"""Documents that were made through the API stand in the body of `gateway.toml` as if they were written there.
 
 So they are compiled by the same checks, and every finding in them has its place in the document that it is about. What
 the tree declares itself is never replaced. Values are what they say: references are not resolved, since whoever may

@@ -1,4 +1,4 @@
-"""What MANIFESTS names and this build does not have: known by name, so that it is refused with the missing feature."""
+"""What manifests will have and this build has not: known by name, so that it is refused with the missing feature."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _GATEWAY: Mapping[tuple[str, ...], str] = {
     ("code",): "code execution",
     ("source",): "GitOps sources",
     ("events",): "event webhooks",
-    ("server", "compat"): "the seed-003 API",
+    ("server", "compat"): "the API of MCP Agent Gateway",
     ("reload", "probation"): "reload probation",
     ("limits", "depth"): "sub-agents",
     ("limits", "fan_out"): "sub-agents",

@@ -15,7 +15,7 @@ from headgate.compile.fingerprint import digest_of, owned, with_files
 from headgate.compile.lookup import TABLE, Answers, Lookup
 from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, private, referring, texts_of
 from headgate.compile.servers import Source, place_servers
-from headgate.compile.specs import Agent, Gateway
+from headgate.compile.specs import FAMILIES, Agent, Gateway
 from headgate.compile.structure import Validator, check_structure, not_built
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
@@ -276,7 +276,7 @@ def _objects(what: str, body: dict[str, Any]) -> Iterator[tuple[str, Key, dict[s
     if what == "tool":
         yield "tools", (), body
     elif what == "gateway":
-        for family in ("providers", "interceptors", TABLE):
+        for family in FAMILIES:
             yield from ((family, (family, name), raw) for name, raw in _table(body, family).items())
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from headgate.compile.specs import Agent, Gateway
+from headgate.compile.specs import FAMILIES, Agent, Gateway
 from headgate.core.kind import Key, Kind, Kinds, Spec
 from headgate.core.scalars import DURATIONS, SIZES, duration_text, size_text
 
@@ -57,7 +58,7 @@ def layer_schema(kinds: Kinds) -> Schema:
 def gateway_schema(kinds: Kinds) -> Schema:
     """Schema of `gateway.toml`."""
     root, defs = _of(Gateway, "")
-    for table, noun in (("providers", "provider"), ("secrets", "secret"), ("interceptors", "interceptor")):
+    for table, noun in FAMILIES.items():
         family, more = _family(getattr(kinds, table), noun)
         root["properties"][table]["additionalProperties"] = family
         defs |= more
@@ -134,9 +135,17 @@ def _classify(node: Schema, defs: Mapping[str, Schema], above: str, seen: set[st
 
 
 def _of(spec: type[Spec], prefix: str) -> tuple[Schema, dict[str, Schema]]:
+    """A schema of its own for each caller, and its definitions."""
+    root, defs = json.loads(_generated(spec, prefix))
+    return root, defs
+
+
+@lru_cache(maxsize=512)
+def _generated(spec: type[Spec], prefix: str) -> str:
+    """The same as JSON: to generate it takes longer than all else that is done when a gateway is opened."""
     raw = spec.model_json_schema(ref_template="#/$defs/" + prefix + "{model}")
     defs = {prefix + name: _clean(each) for name, each in raw.pop("$defs", {}).items()}
-    return _clean(raw), defs
+    return json.dumps((_clean(raw), defs))
 
 
 def _family(family: Mapping[str, Kind[Any, Any]], noun: str) -> tuple[Schema, dict[str, Schema]]:

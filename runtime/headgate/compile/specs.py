@@ -7,6 +7,7 @@ object anew that depends on the key, `restart` needs a new process.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -109,6 +110,10 @@ class Gateway(Spec):
     """MCP servers whose tools agents may call."""
     budgets: Budgets = Budgets()
     """What may be used over all runs of a key, a team or a session."""
+
+
+FAMILIES: Mapping[str, str] = {"providers": "provider", "secrets": "secret", "interceptors": "interceptor"}
+"""Tables of `gateway.toml` whose entries are of the kinds of a family, and what one entry is called."""
 
 
 class CancelAfter(Spec):

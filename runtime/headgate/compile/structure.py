@@ -131,7 +131,7 @@ def _meant(guess: str, lacking: str | None) -> str:
 
 
 def not_built(key: Key, what: str, feature: str, hint: str = "remove it") -> Finding:
-    """The finding for a thing that MANIFESTS names and this build lacks."""
+    """The finding for a thing that manifests will have and this build lacks."""
     return Finding(key, "HG1007", f"{what} needs {feature}, which this build does not have", hint)
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from headgate.core.errors import Forbidden
 from headgate.core.glob import ALL, covers
 from headgate.core.inputs import Ask
+from headgate.core.messages import ToolCall
 from headgate.core.passage import Passage
-
-if TYPE_CHECKING:
-    from headgate.core.messages import ToolCall
-    from headgate.core.ports import Broken, ToolDefinition, TurnDone
-
+from headgate.core.turns import Broken, ToolDefinition, TurnDone
 
 VOUCHED = "oidc:"
 """How the names of those begin for whom an identity provider vouches."""

@@ -1,4 +1,4 @@
-"""What a run tells the world (D6).
+"""What a run tells the world.
 
 Native events are the one language of a run; every wire dialect is a mapping from them. An event's id is
 `<fence>-<n>`: the fence counts the owners of the run, `n` the events of one owner, so ids sort and never repeat.
@@ -152,7 +152,7 @@ class ToolCompleted(Event, tag="tool.completed"):
 
 
 class ApprovalRequested(Event, tag="approval.requested"):
-    """A call waits for a person (D8). `shown` is what people are shown of the arguments: label and value."""
+    """A call waits for a person. `shown` is what people are shown of the arguments: label and value."""
 
     id: str
     call_id: str

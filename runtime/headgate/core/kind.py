@@ -136,6 +136,15 @@ def _nowhere(_spec: Any) -> str | None:
     return None
 
 
+def _not_pure(_spec: Any) -> bool:
+    return False
+
+
+def pure(_spec: Any) -> bool:
+    """For `Kind.pure`: every object of the kind is."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S, B_co]):
     """One kind of a family.
@@ -145,7 +154,9 @@ class Kind(Generic[S, B_co]):
     names the files of the tree that the object reads when it is opened. `models(spec)` are the models that it asks by
     itself, as agents name them, by the key of the spec where each stands; they must exist. `arguments(spec, scope)` is
     the JSON Schema of a tool's arguments that its manifest leaves unsaid, None while nobody can tell. `server(spec)` is
-    the MCP server that the object is opened on, and anew when that is. `choose(spec, environ)` makes the kind an alias:
+    the MCP server that the object is opened on, and anew when that is. `pure(spec)` says of an interceptor that all it
+    does follows from the run that it stands around, and that it reaches nothing else: such ones stand in inline tests
+    too. `choose(spec, environ)` makes the kind an alias:
     it answers the raw spec, `kind` included, of the kind that stands in for it.
     """
 
@@ -158,6 +169,7 @@ class Kind(Generic[S, B_co]):
     models: Callable[[S], Mapping[Key, str]] = _no_models
     arguments: Callable[[S, Scope], Mapping[str, Any] | None] = _nothing_told
     server: Callable[[S], str | None] = _nowhere
+    pure: Callable[[S], bool] = _not_pure
     choose: Callable[[S, Mapping[str, str]], dict[str, Any]] | None = None
 
 

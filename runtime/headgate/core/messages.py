@@ -1,4 +1,4 @@
-"""Provider-neutral messages (D3), tool results (D4) and token usage.
+"""Provider-neutral messages, tool results and token usage.
 
 A `Message` is what the transcript holds and what every provider translates to and from its own wire. All of it is
 immutable and encodes to JSON with msgspec; `bytes` travel as base64.
@@ -78,7 +78,7 @@ Content = Text | Image | File
 
 
 class ToolResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The outcome of one tool call (D4): the model sees `structured` as JSON, else the text of `content`."""
+    """The outcome of one tool call: the model sees `structured` as JSON, else the text of `content`."""
 
     status: ResultStatus = "ok"
     content: tuple[Content, ...] = ()

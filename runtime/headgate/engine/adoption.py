@@ -53,7 +53,7 @@ async def _adopt(host: Host, found: Resumption) -> None:
         fence=record.fence, progress=progress_of(record), steps=steps_of(found, start), ending=ending,
     )  # fmt: skip
     run.taint.sources |= set(record.request.tainted)
-    host.hold(run)
+    host.runs.hold(run)
     recorder = host.recorder(run)
     recorder.emit(reason_of(found, start))
     await void_lost(host.ledger, recorder, found.waits, found.resolved)

@@ -1,4 +1,4 @@
-"""One change through the API: an overlay document is compiled with the live tree, kept, and live (D10).
+"""One change through the API: an overlay document is compiled with the live tree, kept, and live.
 
 What is kept is always something that compiles: a document with errors is refused before anything is written.
 """
@@ -163,7 +163,10 @@ class Amender:
         aside = {each.document.path for each in self._reloader.live.aside} - own
         try:
             await self._reloader.revise(
-                made.wanted, vet=made.vet, keep=partial(made.keep, self._overlays), spare=lambda each: each.path in aside
+                made.wanted,
+                vet=made.vet,
+                keep=partial(made.keep, self._overlays),
+                spare=lambda each: each.path in aside,
             )
         except BuildError as error:
             raise refusal(error.diagnostics, own) from None

@@ -9,6 +9,7 @@ from headgate.compile.plan import AgentPlan
 from headgate.core.errors import StoreError
 from headgate.core.events import ToolStarted
 from headgate.core.messages import Message, ToolResult, failed
+from headgate.engine.abandon import abandon
 from headgate.engine.bell import Bell
 from headgate.engine.dispatch import Dispatch
 from headgate.engine.recorder import Recorder
@@ -33,6 +34,10 @@ class Calls:
         """
         try:
             await self._side_by_side(turn)
+        except asyncio.CancelledError:
+            if turn.waiting and not self.bell.leaving:
+                await abandon(self.recorder, turn, "")
+            raise
         finally:
             self.bell.answered = None
             await self._answer(turn)

@@ -191,7 +191,7 @@ class Follower:
         return []
 
     def _seen(self, event: Event) -> None:
-        self.last = event.key
+        self.last = event.fence, event.n
         self._ended = isinstance(event, RunEnd)
 
     @property

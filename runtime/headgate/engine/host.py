@@ -18,6 +18,7 @@ from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, NotFound, Unavailable
 from headgate.core.events import ENDED, EventId, RunStarted
+from headgate.engine.abandon import abandon
 from headgate.engine.accounts import Accounts
 from headgate.engine.admission import Admitted, admit, planned, withdrawn
 from headgate.engine.audience import Audience
@@ -27,7 +28,7 @@ from headgate.engine.leftovers import Leftovers
 from headgate.engine.logs import Logs
 from headgate.engine.opening import new_run, witness_of
 from headgate.engine.recorder import Recorder
-from headgate.engine.resume import progress_of
+from headgate.engine.resume import progress_of, starting_point
 from headgate.engine.revisions import Revisions
 from headgate.engine.run import Ending, Order, Run
 from headgate.engine.runner import Start
@@ -72,13 +73,13 @@ class Host:
         self.poke: Callable[[], None] = _nobody
         self._supervisor = Supervisor(ledger, self._withdrawn, folder)
         self.decisions = self._supervisor.decisions
-        self._revisions = Revisions(snapshot, self._overdue)
+        self.revisions = Revisions(snapshot, self._overdue)
         self.warden, self.visitors = Warden(self), Visitors(lambda: self.snapshot.gateway.auth.oidc)
 
     @property
     def snapshot(self) -> Snapshot:
         """The live revision."""
-        return self._revisions.live
+        return self.revisions.live
 
     def principal(self, digest: str) -> Principal | None:
         """Who has this digest, as the live revision knows them; nobody any more when their time is over."""
@@ -110,7 +111,7 @@ class Host:
         events, session_id = self.logs.fresh(identity), session.id if session else ""
         snapshot, plan, choice = admitted
         run = Run(identity, order, snapshot.acquire(), plan, choice, events, session_id)
-        self.hold(run)
+        self.runs.hold(run)
         try:
             transcript = await _transcript(self, order, session)
             run.taint.sources |= transcript.tainted
@@ -129,7 +130,7 @@ class Host:
         return run
 
     async def converse(self, order: Order, session: Session) -> tuple[Subscription, Run]:
-        """A run that one connection streams (D2); `Conflict` while another does, and a deserted one ends first."""
+        """A run that one connection streams; `Conflict` while another does, and a deserted one ends first."""
         session.require_idle()
         admitted = self.check(order, session)
         slot = self.streams.take(order.principal, self._streams_per_key)
@@ -170,10 +171,6 @@ class Host:
                 self.left.add(run.id, run.ending)
         if after != "ended":
             self.poke()
-
-    def hold(self, run: Run) -> None:
-        """The run is in progress here from now on."""
-        self.runs.hold(run)
 
     def _release(self, run: Run) -> None:
         self.runs.drop(run)
@@ -221,12 +218,8 @@ class Host:
 
     def swap(self, snapshot: Snapshot) -> None:
         """Makes the snapshot the live one and retires the one before; never waits."""
-        self._revisions.swap(snapshot)
+        self.revisions.swap(snapshot)
         self.warden.enforce()
-
-    async def withdraw(self) -> None:
-        """See `Revisions.withdraw`."""
-        await self._revisions.withdraw()
 
     def _overdue(self, old: Snapshot) -> None:
         for run in list(self.runs.values()):
@@ -252,13 +245,17 @@ class Host:
         self.logs.break_off(STOPPING)
         await self.warden.close()
         await self.flusher.close()
-        await self._revisions.close()
+        await self.revisions.close()
 
 
 async def end(host: Host, record: RunRecord, ending: Ending) -> None:
     """Ends a run that this process has claimed and that has no task."""
     teller = Teller(record.id, host.logs.claimed(record), record.fence, host.flusher)
     ended = Recorder(host.ledger, teller, progress_of(record), witness=Witness.of(record))
+    found = await host.ledger.load(record.id)
+    turn = starting_point(found).turn if found is not None else None
+    if turn is not None:
+        await abandon(ended, turn, ending.reason)
     await ended.cancel(ending.reason, ending.outcome)
 
 

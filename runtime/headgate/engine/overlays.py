@@ -20,8 +20,8 @@ _Secrets = list[tuple[list[str | int], str]]
 """Where each secret stands in its document, and the secret."""
 _secrets = msgspec.json.Decoder(_Secrets).decode
 LOST = (
-    "its secrets cannot be decrypted, no encryption key fits: add the key that they were encrypted with to [auth] "
-    "previous_encryption_keys and start again, or give the secrets anew"
+    "its secrets cannot be decrypted, no encryption key fits: bring the key back, as the file encryption_key of the "
+    "state directory or in [auth] previous_encryption_keys, and start again; or give the secrets anew"
 )
 """What is said of a document whose key is lost."""
 

@@ -13,7 +13,6 @@ import structlog
 from headgate.compile.aside import Spare, spares_all, spares_none, spares_servers, with_mending
 from headgate.compile.build import Builder, BuildError
 from headgate.compile.compiler import Compiled, Compiler
-from headgate.compile.diff import Difference, difference
 from headgate.compile.draft import Draft
 from headgate.compile.keyring import Keyring
 from headgate.compile.overlay import NO_OVERLAY, Overlay, OverlayDocument
@@ -22,12 +21,12 @@ from headgate.compile.specs import Gateway
 from headgate.core.context import Principal
 from headgate.core.errors import ConfigError, PreconditionFailed
 from headgate.engine import bundle, relisting
-from headgate.engine.conditions import accepted, applied, documents_fit, rejected
 from headgate.engine.host import Host
 from headgate.engine.overlays import Overlays, custody_of
 from headgate.engine.relisting import Relisting
-from headgate.engine.reloaded import Reloaded, audited, key_changes
+from headgate.engine.reloaded import Reloaded, audited, key_changes, swapped
 from headgate.engine.restart import warn
+from headgate.engine.standing import Standing
 from headgate.engine.status import Status
 from headgate.engine.trial.gate import Gate
 from headgate.manifest.diagnostics import Diagnostic, render_text
@@ -78,16 +77,13 @@ class Reloader:
     ) -> None:  # fmt: skip
         self.compiler = compiler
         self.status = status or Status()
+        self._standing = Standing(self.status)
         self.turn = asyncio.Lock()
         self.overlays: Overlays | None = None
-        self.environ = environ
-        self._state = state
-        self._vet = vet
-        self._gate = Gate(environ)
+        self.environ, self._state = environ, state
+        self._vet, self._gate = vet, Gate(environ)
         self._host: Host | None = None
         self._keyring = Keyring(compiler, environ)
-        self._booted: Gateway | None = None
-        self._rejected: tuple[str, int, str] | None = None
         self._outside: frozenset[Path] = frozenset()
         self._overlay = NO_OVERLAY
         self._tree: Tree | None = None
@@ -105,7 +101,7 @@ class Reloader:
         else:
             self._tree, self._compiled = compiled.draft.tree, compiled
             await self._accept(snapshot, compiled)
-        self._booted = snapshot.gateway
+        self._standing.booted = snapshot.gateway
         return snapshot
 
     async def close(self) -> None:
@@ -141,8 +137,8 @@ class Reloader:
         except BuildError:
             raise BootError(findings) from None
         self._tree, self._compiled = kept, earlier
-        self._describe(snapshot)
-        self._reject(compiled, findings)
+        self._standing.accept(snapshot)
+        self._standing.reject(compiled, findings)
         self.status.set("Degraded", True, "LastGood", "the tree has errors; the last good revision is served")
         return snapshot
 
@@ -163,25 +159,26 @@ class Reloader:
 
     async def retry(self) -> None:
         """Tries a tree that was rejected again, now that the overlay is another one; for who holds `turn`."""
-        if self._rejected is not None:
+        if self._standing.rejected is not None:
             await self._attempt(await asyncio.to_thread(self.compiler.scan))
 
     async def _attempt(self, tree: Tree | None, by: Principal | None = None) -> Reloaded:
         live = self.live
         compiled = await self._compile(tree, spare=partial(_spared, live))
         if compiled.stamp == live.stamp:
-            self._describe(live)
+            self._standing.accept(live)
             return Reloaded("unchanged", live.revision)
-        if tree is not None and compiled.stamp == self._rejected:
+        if tree is not None and compiled.stamp == self._standing.rejected:
             return Reloaded("rejected", compiled.revision, diagnostics=self.status.diagnostics)
         try:
             snapshot = await self._open(compiled, live)
         except BuildError as error:
             findings = with_mending(self._overlay, error.diagnostics)
-            self._reject(compiled, findings)
+            self._standing.reject(compiled, findings)
             refused = Reloaded("rejected", compiled.revision, diagnostics=findings)
             return await audited(refused, self._host, by)
-        keys, changed = key_changes(live, snapshot), await self._swap(compiled, snapshot)
+        self._tree, self._compiled = compiled.draft.tree, compiled
+        keys, changed = key_changes(live, snapshot), await swapped(self.host, compiled, snapshot)
         await self._accept(snapshot, compiled)
         done = Reloaded("applied", snapshot.revision, changed, compiled.warnings, keys)
         return await audited(done, self._host, by)
@@ -191,8 +188,7 @@ class Reloader:
     ) -> None:
         """Makes the overlay live with the tree that is live already, whatever the files are now; for who holds `turn`.
         `vet` may raise before anything is opened. `keep` is called before the swap, and when it raises nothing has
-        changed. Documents that `spare` lets be missed are set aside when they do not fit. Raises `BuildError` when the
-        two do not compile."""
+        changed. What does not fit is set aside if `spare` lets it; raises `BuildError` when the two do not compile."""
         compiled = await self._keyring.compile(self._tree, kept=True, overlay=overlay, ask=False, spare=spare)
         vet(compiled)
         snapshot = await self._open(compiled, self.live, tested=True)
@@ -201,19 +197,21 @@ class Reloader:
         except BaseException:
             snapshot.retire()
             raise
-        self._overlay = overlay
-        await self._swap(compiled, snapshot)
-        if self._rejected is None:
-            self._describe(snapshot)
-        else:
-            documents_fit(self.status, snapshot)
+        self._overlay, self._compiled = overlay, compiled
+        await swapped(self.host, compiled, snapshot)
+        self._standing.revise(snapshot)
+
+    @property
+    def host(self) -> Host:
+        """Whose snapshot is swapped; raises `ConfigError` before there is one."""
+        if self._host is None:
+            raise ConfigError("nothing is live yet")
+        return self._host
 
     @property
     def live(self) -> Snapshot:
         """The live snapshot."""
-        if self._host is None:
-            raise ConfigError("nothing is live yet")
-        return self._host.snapshot
+        return self.host.snapshot
 
     @property
     def outside(self) -> frozenset[Path]:
@@ -228,7 +226,7 @@ class Reloader:
     async def _compile(self, tree: Tree | None, *, kept: bool = False, spare: Spare = spares_none) -> Compiled:
         compiled = await self._keyring.compile(tree, kept=kept, overlay=self._overlay, spare=spare)
         self._outside = frozenset(compiled.draft.outside)
-        return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._booted, compiled.draft)))
+        return replace(compiled, diagnostics=(*compiled.diagnostics, *warn(self._standing.booted, compiled.draft)))
 
     async def _open(self, compiled: Compiled, live: Snapshot | None, *, tested: bool = False) -> Snapshot:
         """The revision, opened beside the live one; raises `BuildError`, whose findings hold no secret. One that was
@@ -249,35 +247,16 @@ class Reloader:
                 return
             with relisting.refusing(self.status):
                 self._host.swap(await self._build(self._compiled, self.live))
-                if self._rejected is None:
-                    self._describe(self.live)
+                if self._standing.rejected is None:
+                    self._standing.accept(self.live)
 
     async def _build(self, compiled: Compiled, live: Snapshot | None) -> Snapshot:
         return await Builder(compiled, live, self.environ, self.relisting.changed, custody_of(self.overlays)).build()
 
-    async def _swap(self, compiled: Compiled, snapshot: Snapshot) -> Difference:
-        changed = difference(self.live.fingerprints, snapshot.fingerprints)
-        if self._host is not None:
-            self._host.swap(snapshot)
-            self._host.poke()  # the keeper counts against the budgets of this revision
-        self._tree, self._compiled = compiled.draft.tree, compiled
-        applied(snapshot, changed, compiled)
-        if self._host is not None:
-            await self._host.withdraw()
-        return changed
-
     async def _accept(self, snapshot: Snapshot, compiled: Compiled) -> None:
         """The revision is live: says so, and keeps it for a start with a broken tree."""
-        self._describe(snapshot)
+        self._standing.accept(snapshot)
         await bundle.keep(self._state, compiled.draft.tree)
-
-    def _describe(self, snapshot: Snapshot) -> None:
-        self._rejected = None
-        accepted(self.status, snapshot, self._booted)
-
-    def _reject(self, compiled: Compiled, findings: tuple[Diagnostic, ...]) -> None:
-        self._rejected = compiled.stamp
-        rejected(self.status, compiled, findings)
 
 
 def _spared(live: Snapshot, document: OverlayDocument) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from headgate.compile.compiler import Compiled
 from headgate.compile.diff import NOTHING, Difference, difference
 from headgate.compile.plan import Snapshot
 from headgate.core.context import Principal
+from headgate.engine.conditions import applied
 from headgate.engine.host import Host
 from headgate.manifest.diagnostics import Diagnostic
 
@@ -47,3 +49,13 @@ async def audited(done: Reloaded, host: Host | None, by: Principal | None) -> Re
         details["errors"] = errors
         await host.auditor.tell(f"reload.{done.status}", by, outcome=done.status, details=details)
     return done
+
+
+async def swapped(host: Host, compiled: Compiled, snapshot: Snapshot) -> Difference:
+    """Makes the snapshot live, and closes at once what it took away; what changed."""
+    changed = difference(host.snapshot.fingerprints, snapshot.fingerprints)
+    host.swap(snapshot)
+    host.poke()  # the keeper counts against the budgets of this revision
+    applied(snapshot, changed, compiled)
+    await host.revisions.withdraw()
+    return changed

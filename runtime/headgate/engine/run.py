@@ -22,7 +22,7 @@ class Order:
     """What a caller wants: the messages it posts, to which agent, and how the run is to be shaped.
 
     With `goes_on` the messages continue the session's conversation; without it they are all of it, as far as the caller
-    is concerned (D2). `timeout` is in seconds, and can only shorten the agent's own.
+    is concerned. `timeout` is in seconds, and can only shorten the agent's own.
     """
 
     principal: Principal

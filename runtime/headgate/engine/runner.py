@@ -176,7 +176,7 @@ class AgentRunner:
 
 
 def _distinct(message: Message, taken: set[str]) -> Message:
-    """The message with call ids that no earlier call of the conversation has (D3)."""
+    """The message with call ids that no earlier call of the conversation has."""
     parts: list[Part] = []
     for part in message.parts:
         if isinstance(part, ToolCall):

@@ -1,4 +1,4 @@
-"""Conversations: one record a session in the ledger, and what must be known at once in memory (D1)."""
+"""Conversations: one record a session in the ledger, and what must be known at once in memory."""
 
 from __future__ import annotations
 

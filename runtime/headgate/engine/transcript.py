@@ -1,4 +1,4 @@
-"""The messages that a model sees: what the client posted, joined with what the ledger knows of it (D2).
+"""The messages that a model sees: what the client posted, joined with what the ledger knows of it.
 
 Posted messages are authoritative. Where they repeat the stored conversation, run by run, the stored messages take
 their place, so that tool calls, results and thinking of earlier turns are kept; where they diverge, the conversation

@@ -144,6 +144,11 @@ async def open_interceptor(spec: GuardSpec, env: Env) -> AsyncIterator[Guard]:
 
 
 KIND: Kind[GuardSpec, Guard] = Kind(
-    "guard", "Judges what is said, and what goes into tools and comes out.", GuardSpec, open_interceptor, models=models
+    "guard",
+    "Judges what is said, and what goes into tools and comes out.",
+    GuardSpec,
+    open_interceptor,
+    models=models,
+    pure=lambda spec: spec.model is None,
 )
 """The registration of the kind."""

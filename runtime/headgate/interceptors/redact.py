@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from headgate.core.context import RunContext, ToolContext
 from headgate.core.errors import PolicyRefused
 from headgate.core.glob import covers
-from headgate.core.kind import Env, Kind
+from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import ErrorInfo, Message, Part, Text, Thinking, ToolCall, ToolResult
 from headgate.core.ports import (
     ModelEvent,
@@ -228,6 +228,6 @@ async def open_interceptor(spec: RedactSpec, _env: Env) -> AsyncIterator[Redact]
 
 
 KIND: Kind[RedactSpec, Redact] = Kind(
-    "redact", "Personal data and credentials are replaced.", RedactSpec, open_interceptor
+    "redact", "Personal data and credentials are replaced.", RedactSpec, open_interceptor, pure=pure
 )
 """The registration of the kind."""

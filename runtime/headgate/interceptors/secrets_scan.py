@@ -10,7 +10,7 @@ from pydantic import Field
 
 from headgate.core.context import ToolContext
 from headgate.core.errors import PolicyRefused
-from headgate.core.kind import Env, Kind
+from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ToolNext
 from headgate.expressions.pattern import PatternText
@@ -96,6 +96,6 @@ async def open_interceptor(spec: SecretsScanSpec, _env: Env) -> AsyncIterator[Se
 
 
 KIND: Kind[SecretsScanSpec, SecretsScan] = Kind(
-    "secrets_scan", "Credentials in arguments and results.", SecretsScanSpec, open_interceptor
+    "secrets_scan", "Credentials in arguments and results.", SecretsScanSpec, open_interceptor, pure=pure
 )
 """The registration of the kind."""

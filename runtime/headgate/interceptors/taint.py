@@ -15,7 +15,7 @@ import msgspec
 from headgate.core.context import ToolContext
 from headgate.core.errors import PolicyRefused
 from headgate.core.glob import covers
-from headgate.core.kind import Env, Kind
+from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import Annotations, ToolNext
 from headgate.interceptors.common import Globs, InterceptorSpec, Passing
@@ -74,6 +74,6 @@ async def open_interceptor(spec: TaintSpec, _env: Env) -> AsyncIterator[Taint]:
 
 
 KIND: Kind[TaintSpec, Taint] = Kind(
-    "taint", "Nothing is written by who has read what nobody vouches for.", TaintSpec, open_interceptor
+    "taint", "Nothing is written by who has read what nobody vouches for.", TaintSpec, open_interceptor, pure=pure
 )
 """The registration of the kind."""

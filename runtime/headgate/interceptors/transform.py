@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from headgate.core.context import ToolContext
 from headgate.core.errors import PolicyRefused, ToolError
-from headgate.core.kind import Env, Kind
+from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import Text, ToolCall, ToolResult
 from headgate.core.ports import ToolNext
 from headgate.expressions.shape import Shape, ShapeText
@@ -75,6 +75,6 @@ async def open_interceptor(spec: TransformSpec, _env: Env) -> AsyncIterator[Tran
 
 
 KIND: Kind[TransformSpec, Transform] = Kind(
-    "transform", "Arguments or results are shaped.", TransformSpec, open_interceptor
+    "transform", "Arguments or results are shaped.", TransformSpec, open_interceptor, pure=pure
 )
 """The registration of the kind."""

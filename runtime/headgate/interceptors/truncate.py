@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.core.context import ToolContext
-from headgate.core.kind import Env, Kind
+from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import Content, Text, ToolCall, ToolResult, encode
 from headgate.core.ports import ToolNext
 from headgate.core.scalars import SomeSize
@@ -112,5 +112,7 @@ async def open_interceptor(spec: TruncateSpec, _env: Env) -> AsyncIterator[Trunc
     yield Truncate(spec)
 
 
-KIND: Kind[TruncateSpec, Truncate] = Kind("truncate", "Large results are shortened.", TruncateSpec, open_interceptor)
+KIND: Kind[TruncateSpec, Truncate] = Kind(
+    "truncate", "Large results are shortened.", TruncateSpec, open_interceptor, pure=pure
+)
 """The registration of the kind."""

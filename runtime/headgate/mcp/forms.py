@@ -53,7 +53,7 @@ def form(server: str, tool: str, message: Any, schema: Any) -> Question:
     """The question for values; raises `Unfit`."""
     if not isinstance(schema, dict) or schema.get("type", "object") != "object":
         raise Unfit("its schema is not that of an object")
-    properties = schema.get("properties") or {}
+    properties = schema.get("properties", {})
     if not isinstance(properties, dict) or len(properties) > _FIELDS:
         raise Unfit(f"its form has no properties, or more than {_FIELDS}")
     fields = {_plain(name, "the name of a field"): _field(name, each) for name, each in properties.items()}

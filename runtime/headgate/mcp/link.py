@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -28,6 +29,7 @@ from headgate.mcp import remote, stdio
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import EndedEarly, ServerFault, fault_of, leaves, of_status
 from headgate.mcp.listing import Listing, read_tools
+from headgate.mcp.paging import Noun, Raw, pages, unsaid
 from headgate.mcp.parting import parting
 from headgate.mcp.programs import program
 from headgate.mcp.replies import Called, Calls, responses, visiting
@@ -36,8 +38,6 @@ from headgate.mcp.streams import Ready
 
 log = structlog.get_logger("headgate.mcp")
 
-PAGES = 200
-"""Pages of one listing that are read."""
 ROUNDS = 8
 """Times that a server may ask for more input during one call."""
 _AGAIN = 1.0
@@ -79,67 +79,72 @@ class Link:
 
     async def listing(self) -> Listing:
         """All that the server offers now, page by page; a server may want a credential only from here on."""
-        sending = remote.Sending()
-        token = remote.SENDING.set(sending)
-        try:
-            return await self._listed()
-        except MCPError as error:
-            if sending.refusal is not None:
-                raise fault_of(sending.refusal) from error
-            if sending.status in (401, 403):
-                raise of_status(sending.status) from error
-            raise
-        finally:
-            remote.SENDING.reset(token)
+        raw, say = list[Raw](), self.refused.append
+        with remote.judged():
+            if self.client.server_capabilities.tools is not None:
+                self.refused.clear()
+                raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools", say)
+            tools, problems = read_tools(raw)
+            prompts, resources = await self._names("prompts", say), await self._names("resources", say)
+        readable = self.client.server_capabilities.resources is not None
+        return Listing(tools, prompts, resources, (*self.refused, *problems), readable=readable)
 
-    async def _listed(self) -> Listing:
-        capabilities = self.client.server_capabilities
-        raw: list[Mapping[str, Any]] = []
-        if capabilities.tools is not None:
-            self.refused.clear()
-            raw = await self._pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools")
-        tools, problems = read_tools(raw)
-        prompts: tuple[str, ...] = ()
-        resources: tuple[str, ...] = ()
-        if capabilities.prompts is not None:
-            prompts = await self._names(lambda at: self.client.list_prompts(cursor=at, cache_mode="bypass"), "prompts")
-        if capabilities.resources is not None:
-            resources = await self._names(
-                lambda at: self.client.list_resources(cursor=at, cache_mode="bypass"), "resources"
-            )
-        return Listing(tools, prompts, resources, (*self.refused, *problems))
+    async def listed(self, noun: Noun, asking: Asking) -> list[Raw]:
+        """Prompts, resources or templates of resources as they are listed, in the form of the wire; none of a server
+        that has no such thing. Raises as `call`."""
+        found: list[Raw] = await self.ask(noun, asking, partial(self._entries, noun, unsaid))
+        return found
 
-    async def _pages(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> list[Mapping[str, Any]]:
-        out: list[Mapping[str, Any]] = []
-        cursor: str | None = None
-        for _ in range(PAGES):
-            found = await page(cursor)
-            out += [each.model_dump(by_alias=True, mode="json", exclude_none=True) for each in getattr(found, noun)]
-            if not found.next_cursor or found.next_cursor == cursor:
-                break
-            cursor = found.next_cursor
-        return out
+    async def _entries(self, noun: Noun, say: Callable[[str], None]) -> list[Raw]:
+        offered, client = self.client.server_capabilities, self.client
+        if (offered.prompts if noun == "prompts" else offered.resources) is None:
+            return []
+        lists: dict[Noun, Callable[[str | None], Awaitable[Any]]] = {
+            "prompts": lambda at: client.list_prompts(cursor=at, cache_mode="bypass"),
+            "resources": lambda at: client.list_resources(cursor=at, cache_mode="bypass"),
+            "resource_templates": lambda at: client.list_resource_templates(cursor=at, cache_mode="bypass"),
+        }
+        return await pages(lists[noun], noun, say)
 
-    async def _names(self, page: Callable[[str | None], Awaitable[Any]], noun: str) -> tuple[str, ...]:
+    async def _names(self, noun: Noun, say: Callable[[str], None]) -> tuple[str, ...]:
         """What is listed besides tools; a server that fails at that still has its tools."""
         try:
-            raw = await self._pages(page, noun)
+            return tuple(str(each.get("uri", each.get("name"))) for each in await self._entries(noun, say))
         except (MCPError, ValidationError) as error:
             log.info("mcp.not_listed", what=noun, reason=type(error).__name__)
             return ()
-        return tuple(str(each.get("uri", each.get("name"))) for each in raw)
 
     async def call(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
         """Calls a tool; a round of questions when the server interrupts the call for them, which is made again with
         the replies then. What the server asks while the call is held is answered here. Raises `ServerFault` and
         `ToolError`."""
+        session, follow = self.client.session, _follow(asking)
+        send = partial(session.call_tool, name, args, progress_callback=follow, allow_input_required=True)
+        answer: types.CallToolResult | Round = await self.ask(name, asking, send)
+        return answer
+
+    async def read(self, uri: str, asking: Asking) -> types.ReadResourceResult | Round:
+        """Reads a resource; as `call`."""
+        send = partial(self.client.session.read_resource, uri, allow_input_required=True)
+        answer: types.ReadResourceResult | Round = await self.ask("resources/read", asking, send)
+        return answer
+
+    async def prompt(self, name: str, args: dict[str, str], asking: Asking) -> types.GetPromptResult | Round:
+        """Fills in a prompt; as `call`."""
+        send = partial(self.client.session.get_prompt, name, args, allow_input_required=True)
+        answer: types.GetPromptResult | Round = await self.ask("prompts/get", asking, send)
+        return answer
+
+    async def ask(self, name: str, asking: Asking, send: Callable[..., Any]) -> Any:
+        """The answer to one request, which `send` makes; `name` is the tool that questions are for."""
         sending = remote.Sending()
         token = remote.SENDING.set(sending)
         try:
             with self.calls.made(name, asking):
-                return await self._rounds(name, args, asking)
+                modern = self.protocol in MODERN_PROTOCOL_VERSIONS
+                return await (self._rounds if modern else self._once)(name, asking, send)
         except MCPError as error:
-            raise self._failure(error, sending) from error
+            raise await self._failure(error, sending) from error
         except ValidationError as error:
             raise ToolError("invalid_result", "the server's answer is not what the protocol says") from error
         except RuntimeError as error:  # the SDK's word for a result that does not fit the tool's own output schema
@@ -147,15 +152,11 @@ class Link:
         finally:
             remote.SENDING.reset(token)
 
-    async def _rounds(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
-        if self.protocol not in MODERN_PROTOCOL_VERSIONS:
-            return await self._once(name, args, asking)
+    async def _rounds(self, name: str, asking: Asking, send: Callable[..., Any]) -> Any:
         begun = asking.round
         while True:
-            result = await self.client.session.call_tool(
-                name, args, progress_callback=_follow(asking), input_responses=responses(begun) if begun else None,
-                request_state=begun.state if begun else None, allow_input_required=True,
-            )  # fmt: skip
+            given = {"input_responses": responses(begun), "request_state": begun.state} if begun else {}
+            result = await send(**given)
             if not isinstance(result, types.InputRequiredResult):
                 return result
             count = begun.n + 1 if begun else 1
@@ -165,14 +166,14 @@ class Link:
             if begun.questions:
                 return begun
 
-    async def _once(self, name: str, args: dict[str, Any], asking: Asking) -> types.CallToolResult | Round:
-        """The call as it was before 2026-07-28: what the server asks comes on the connection, but for addresses that
-        it wants visited before the call is made at all (2025-11-25, `URLElicitationRequiredError`)."""
+    async def _once(self, name: str, asking: Asking, send: Callable[..., Any]) -> Any:
+        """The request as it was before 2026-07-28: what the server asks comes on the connection, but for addresses that
+        it wants visited before it does anything at all (2025-11-25, `URLElicitationRequiredError`)."""
         before = asking.round
         if before is not None and visiting(before) and any(each.action != "accept" for each in before.replies.values()):
             raise ToolError("tool_error", "the server needs an address visited first, and nobody agreed to that")
         try:
-            return await self.client.session.call_tool(name, args, progress_callback=_follow(asking))
+            return await send()
         except MCPError as error:
             count = before.n + 1 if before is not None else 1
             wanted = self.calls.errand(error, Called(name, asking), count) if count <= ROUNDS else None
@@ -180,12 +181,15 @@ class Link:
                 raise
             return wanted
 
-    def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
+    async def _failure(self, error: MCPError, sending: remote.Sending) -> ServerFault | ToolError:
         if sending.refusal is not None:
             return fault_of(sending.refusal)
+        if sending.excessive:  # and would be again
+            return ServerFault(remote.EXCESSIVE, retryable=False)
         if self._was_lost(error):
             self.over.set()
-            return ServerFault("the connection to the server was lost", sent=sending.left)
+            too_much = self.child is not None and self.child.overflow  # and would be again
+            return ServerFault(await self.reason(), retryable=not too_much, sent=sending.left)
         if not sending.left:
             return ServerFault("the connection to the server was lost", sent=sending.left)
         if error.message == _SESSION_GONE:

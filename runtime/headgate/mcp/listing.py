@@ -46,12 +46,14 @@ class ListedTool:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All that a server offers. `problems` say what was left out, and why."""
+    """All that a server offers. `problems` say what was left out, and why; `readable` that it has resources at all, if
+    only such as templates make."""
 
     tools: Mapping[str, ListedTool] = field(default_factory=dict)
     prompts: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    readable: bool = False
 
 
 NOTHING = Listing()

@@ -1,4 +1,4 @@
-"""The names of MCP tools: `{prefix}__{tool}`, within the 64 characters that model providers take (D9)."""
+"""The names of MCP tools: `{prefix}__{tool}`, within the 64 characters that model providers take."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from headgate.mcp.spec import ServerSpec
 
 LIMIT = 64
 SEPARATOR = "__"
+LIST, READ = "list_resources", "read_resource"
+"""What the tools are called that read the resources of a server."""
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
 _HASH = 8
 
@@ -36,6 +38,11 @@ def offers(spec: ServerSpec, tool: str) -> bool:
     return allowed and not any(covers(pattern, tool) for pattern in spec.deny)
 
 
+def reads_resources(spec: ServerSpec, tool: str) -> bool:
+    """Whether the name is that of a tool with which the resources of the server can be read, and it is to have it."""
+    return spec.resources and tool in (LIST, READ) and not any(covers(pattern, tool) for pattern in spec.deny)
+
+
 def may_name(server: str, spec: ServerSpec, pattern: str) -> bool:
     """Whether the name or glob could cover a tool of the server, whatever tools that comes to list."""
     start = lead(server, spec)
@@ -45,7 +52,7 @@ def may_name(server: str, spec: ServerSpec, pattern: str) -> bool:
     if not pattern.startswith(start) or len(pattern) > LIMIT or _FOREIGN.search(pattern):
         return False
     own = pattern[len(start) :]
-    return bool(own) and (offers(spec, own) or _mended(pattern))
+    return bool(own) and (offers(spec, own) or reads_resources(spec, own) or _mended(pattern))
 
 
 def _mended(name: str) -> bool:

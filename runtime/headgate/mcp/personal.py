@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from headgate.mcp.owned import Owned
 from headgate.mcp.people import People, Person
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
-from headgate.mcp.wiring import Connected, Wiring, health_of, health_of_people, nowhere, require_offered, unwelcome
+from headgate.mcp.wiring import Connected, Link, Wiring, health_of, health_of_people, nowhere, unwelcome
 
 log = structlog.get_logger("headgate.mcp")
 
@@ -52,8 +52,8 @@ class Personal(Upstream):
         self._news = asyncio.Event()
         self._unkept = False
 
-    def serves(self, account: str, /) -> bool:
-        """See `ToolServer.serves`."""
+    def serves(self, account: str) -> bool:
+        """Whether the account has granted access."""
         return account in self._granted
 
     @property
@@ -158,13 +158,12 @@ class Personal(Upstream):
             return await self.warm(timeout)
         return await self._people.open(self._signing(self._lister, held.grant)).upstream.warm(timeout)
 
-    async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
-        """See `Upstream.call`; `ToolError("auth_required")` says that the person has to grant access first."""
-        require_offered(self.name, tool, self.withheld)
+    async def perform(self, work: Callable[[Link], Awaitable[Any]], asking: Asking) -> Any:
+        """See `Upstream.perform`; `ToolError("auth_required")` says that the person has to grant access first."""
         person = await self._person(asking.account)
         try:
             with person.busy():
-                return await person.upstream.call(tool, args, asking)
+                return await person.upstream.perform(work, asking)
         except ToolError as error:
             raise await self._judged(person, error) from error
 

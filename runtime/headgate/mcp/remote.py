@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,12 @@ from mcp.shared.exceptions import MCPError
 from headgate.core.errors import EgressRefused, GatewayError
 from headgate.core.kind import Env
 from headgate.mcp.auth_kind import REFUSAL, Refusing
-from headgate.mcp.faults import fault_of
+from headgate.mcp.faults import fault_of, of_status
 from headgate.mcp.spec import ServerSpec
 
 MAX_MESSAGE = 16 << 20
 """Bytes of one message of a server."""
+EXCESSIVE = f"the server's message is larger than {MAX_MESSAGE >> 20} MiB"
 FAREWELL = 2.0
 """Seconds that a server has to answer the end of a session."""
 _WRITE = 30.0
@@ -32,10 +33,11 @@ _WRITE = 30.0
 
 @dataclass(slots=True)
 class Sending:
-    """What became of one request on its way: whether it left at all, and the HTTP error it was answered with, or why
-    it had no credential."""
+    """What became of one request on its way: whether it left at all, the HTTP error it was answered with, or why it had
+    no credential, and whether the answer was `excessive`."""
 
     left: bool = True
+    excessive: bool = False
     status: int | None = None
     refusal: GatewayError | None = None
 
@@ -43,6 +45,23 @@ class Sending:
 SENDING: ContextVar[Sending | None] = ContextVar("sending", default=None)
 """Of the request that is sent in this context. The SDK makes the POST of a request in the context of who asked for it,
 and tells nobody whether it left."""
+
+
+@contextlib.contextmanager
+def judged() -> Iterator[None]:
+    """Where the server refuses the credential of what is sent inside, that is raised, whatever the SDK makes of it."""
+    sending = Sending()
+    token = SENDING.set(sending)
+    try:
+        yield
+    except MCPError as error:
+        if sending.refusal is not None:
+            raise fault_of(sending.refusal) from error
+        if sending.status in (401, 403):
+            raise of_status(sending.status) from error
+        raise
+    finally:
+        SENDING.reset(token)
 
 
 class Watched(httpx2.AsyncBaseTransport):
@@ -77,7 +96,7 @@ class Watched(httpx2.AsyncBaseTransport):
                 sending.status = response.status_code
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _Bounded(response.stream)
+            response.stream = _Bounded(response.stream, sending)
         return response
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
@@ -101,15 +120,18 @@ _TIMEOUTS = ("connect", "read", "write", "pool")
 class _Bounded(httpx2.AsyncByteStream):
     """A body of at most `MAX_MESSAGE` bytes."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, sending: Sending | None) -> None:
         self._stream = stream
+        self._sending = sending
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
         async for part in self._stream:
             size += len(part)
             if size > MAX_MESSAGE:
-                raise httpx2.ReadError(f"the server's message is larger than {MAX_MESSAGE >> 20} MiB")
+                if self._sending is not None:
+                    self._sending.excessive = True
+                raise httpx2.ReadError(EXCESSIVE)
             yield part
 
     async def aclose(self) -> None:

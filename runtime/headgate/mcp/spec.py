@@ -62,6 +62,9 @@ class ServerSpec(Spec):
     """Globs of the tools that are offered, by the server's own names for them."""
     deny: _GLOBS = ()
     """Globs of the tools that are not."""
+    resources: bool = False
+    """Whether agents may read the server's resources, with the tools `list_resources` and `read_resource`, which are
+    called and governed like those that the server lists."""
     elicitation: Literal["ask", "decline"] = "ask"
     """What becomes of questions that the server asks a person during a call (MCP elicitation): `ask` lets the run wait
     for an answer, `decline` says no, and does not tell the server that it could ask."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -30,6 +31,8 @@ FAREWELL = 8.0
 """Seconds that closing a connection may take."""
 EARLY = 0.25
 """Seconds before the end of a call at which it gives up waiting for a connection."""
+REPEATS = 3
+"""Times that a call is made again that the server may have got."""
 _SETTLE = 0.05
 
 
@@ -58,10 +61,6 @@ class Upstream:
         """Whether agents that have it may not run without it."""
         return self.spec.failure == "closed"
 
-    def serves(self, _account: str, /) -> bool:
-        """See `ToolServer.serves`: everybody is served with the credential of the manifest."""
-        return True
-
     @property
     def health(self) -> ServerHealth:
         """How it is now."""
@@ -78,8 +77,7 @@ class Upstream:
         return None if self.listed else absence.shown(late)
 
     async def renew(self, timeout: float) -> ErrorInfo | None:
-        """Ends the connection and waits for the next; the failure when there is none within `timeout` seconds. Who asks
-        while another does gets the same connection."""
+        """Ends the connection and waits for the next, once for all who ask meanwhile; the failure when none comes."""
         await self._renewal.share(lambda: self._renew(timeout))
         return None if self._usable() else self._absence.shown(UNKNOWN)
 
@@ -184,25 +182,30 @@ class Upstream:
         self._wiring.tell_lost(self.name, fault)
 
     async def call(self, tool: str, args: dict[str, Any], asking: Asking) -> Any:
-        """The SDK's result of one call of the server's tool, or the round of questions for which the server has
-        interrupted it; raises `ToolError`.
-
-        A call that the server cannot have got is made again on the next connection, and so is one that may be repeated.
-        """
+        """The SDK's result of one call of the server's tool, or a round of its questions; raises `ToolError`."""
         require_offered(self.name, tool, self.withheld)
+        return await self.perform(lambda link: link.call(tool, args, asking), asking)
+
+    async def perform(self, work: Callable[[Link], Awaitable[Any]], asking: Asking) -> Any:
+        """What the work comes to; raises `ToolError`.
+
+        What the server cannot have got is sent again on the next connection, and what may be repeated a few times.
+        """
+        repeats = REPEATS if asking.repeatable else 0
         while True:
             link = await self._linked(asking.deadline)
             try:
-                return await self._called(link, tool, args, asking)
+                return await self._called(work(link), asking)
             except ServerFault as fault:
-                again = not fault.sent or (asking.repeatable and fault.code == "connection_error")
+                again = not fault.sent or (repeats > 0 and fault.code == "connection_error")
                 if not again or not fault.retryable:
                     raise failure(self.name, fault, self._wiring.scrub) from fault
+                repeats -= fault.sent
             await self._left(link, asking.deadline)
 
-    async def _called(self, link: Link, tool: str, args: dict[str, Any], asking: Asking) -> Any:
+    async def _called(self, work: Awaitable[Any], asking: Asking) -> Any:
         try:
-            result = await link.call(tool, args, asking)
+            result = await work
             self._backoff.reset()  # it worked: its end is no repeated failure
             return result
         except asyncio.CancelledError:

@@ -18,6 +18,7 @@ from headgate.core.ports import ServerHealth
 from headgate.mcp.asking import Asking
 from headgate.mcp.faults import ServerFault
 from headgate.mcp.listing import Listing
+from headgate.mcp.paging import Noun, Raw
 
 log = structlog.get_logger("headgate.mcp")
 
@@ -47,6 +48,12 @@ class Link(Protocol):
     async def listing(self) -> Listing: ...
 
     async def call(self, name: str, args: dict[str, Any], asking: Asking) -> Any: ...
+
+    async def read(self, uri: str, asking: Asking) -> Any: ...
+
+    async def prompt(self, name: str, args: dict[str, str], asking: Asking) -> Any: ...
+
+    async def listed(self, noun: Noun, asking: Asking) -> list[Raw]: ...
 
     async def changes(self) -> None: ...
 

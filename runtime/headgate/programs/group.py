@@ -59,6 +59,12 @@ class Group:
         return True
 
 
+def kill(group: int) -> None:
+    """Ends the group of this process at once, as far as that is allowed."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
 def _reap(group: int) -> None:
     """Waits for orphans of the group that became children of the gateway, as they do where it runs as process 1."""
     with contextlib.suppress(ChildProcessError):

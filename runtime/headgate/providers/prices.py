@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -152,14 +153,20 @@ def cost(model: str, usage: Usage, overrides: Mapping[str, Price] | None = None,
     Overrides go before the table. A name covers its dated snapshots too (`claude-opus-5-20260724`), never a model of
     another version; of the table's names, a vendor's prefix (`anthropic/`, `openai/`) is ignored.
     """
-    name = _match(model, overrides or {})
-    if overrides and name is not None:
-        return overrides[name].of(usage)
-    name = _match(_without_vendor(model), TABLE)
-    if name is None or not known:
+    own = _match(model, overrides) if overrides else None
+    if overrides and own is not None:
+        return overrides[own].of(usage)
+    name = _listed(model) if known else None
+    if name is None:
         return None
     threshold, price = LONG_PROMPTS.get(name, (0, TABLE[name]))
     return (price if _prompt(usage) > threshold else TABLE[name]).of(usage)
+
+
+@lru_cache(maxsize=256)
+def _listed(model: str) -> str | None:
+    """The name in the table that covers the model; remembered, because every turn asks."""
+    return _match(_without_vendor(model), TABLE)
 
 
 def _without_vendor(model: str) -> str:

@@ -37,8 +37,8 @@ class Events:
         *blocks, self._rest = text.split(b"\n\n")
         out: list[bytes] = []
         for block in blocks:
-            name, found, data = block.partition(b"\ndata: ")
-            if found and b"\n" not in data and name.startswith(b"event: ") and b"\n" not in name:
+            _, found, data = block.partition(b"\ndata: ")
+            if found and block.startswith(b"event: ") and block.count(b"\n") == 1:
                 out.append(data)
             else:
                 out += self._events([*block.split(b"\n"), b""])

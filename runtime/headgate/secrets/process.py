@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headgate.core.outlast import finish
+from headgate.programs.group import kill
 from headgate.secrets.content import MAX_BYTES
 from headgate.secrets.failures import SecretUnavailable
 
@@ -100,8 +98,7 @@ class _Printed(asyncio.SubprocessProtocol):
 
 async def _end(transport: asyncio.SubprocessTransport, printed: _Printed) -> None:
     """Kills what is left of the program's process group, children included, and waits until the program is gone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(transport.get_pid(), signal.SIGKILL)
+    kill(transport.get_pid())
     try:
         await asyncio.shield(printed.exited)
     finally:

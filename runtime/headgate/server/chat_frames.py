@@ -76,7 +76,7 @@ class Frames:
     def encode(self, event: Event) -> bytes:
         """The frames of one event; empty where the dialect has no word for it."""
         if type(event) is TextDelta:  # the hot path
-            return _text(event)
+            return b'data: {"type":"text_delta","text":' + dump(event.text) + b"}\n\n"
         encoder = ENCODERS.get(type(event))
         if encoder is not None:
             return encoder(event)
@@ -108,10 +108,6 @@ class Frames:
             tool_input=event.args,
             display=None,
         )
-
-
-def _text(event: TextDelta) -> bytes:
-    return b'data: {"type":"text_delta","text":' + dump(event.text) + b"}\n\n"
 
 
 def _thinking(event: ThinkingDelta) -> bytes:
@@ -215,7 +211,6 @@ def _cancelled(event: RunCancelled) -> bytes:
 
 
 ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
-    TextDelta: _text,
     ThinkingDelta: _thinking,
     AttemptStarted: _retry,
     ToolStarted: _tool_start,

@@ -1,4 +1,4 @@
-"""Run events in the native dialect (D6): server-sent events with the event's id, its type, and all its members."""
+"""Run events in the native dialect: server-sent events with the event's id, its type, and all its members."""
 
 from __future__ import annotations
 

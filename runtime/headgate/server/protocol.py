@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from headgate.server.sending import HeldHead
 
 LARGEST_HEAD = 64 << 10
 """Bytes of request line and headers."""
@@ -22,9 +25,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unfinished = False
         self._size = 0
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        self._held = HeldHead(transport)
+        super().connection_made(cast(asyncio.Transport, self._held))
+
     def on_message_begin(self) -> None:
         """A head begins."""
         self._unfinished, self._size = True, 0
+        self._held.expect()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -1,4 +1,4 @@
-"""Sessions: conversations that the gateway keeps, whichever API began them (D1)."""
+"""Sessions: conversations that the gateway keeps, whichever API began them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs wait for, as native routes show it (D8). Nonces are never in it."""
+"""What runs wait for, as native routes show it. Nonces are never in it."""
 
 from __future__ import annotations
 

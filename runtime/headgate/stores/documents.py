@@ -1,4 +1,4 @@
-"""Overlay documents as the ledger keeps them (D10): what was declared through the API instead of in the tree.
+"""Overlay documents as the ledger keeps them: what was declared through the API instead of in the tree.
 
 Times are epoch seconds. The ledger understands nothing of what a document says.
 """
@@ -48,7 +48,7 @@ class Documents(msgspec.Struct, frozen=True):
 
 
 class DocumentLedger(Protocol):
-    """Overlay documents (D10): what was declared through the API."""
+    """Overlay documents: what was declared through the API."""
 
     async def documents(self) -> Documents:
         """All documents as they are at one moment, and the generation that they are."""

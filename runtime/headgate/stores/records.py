@@ -1,4 +1,4 @@
-"""What the ledger keeps of sessions, runs and steps (D1, D2, D7), as immutable records.
+"""What the ledger keeps of sessions, runs and steps, as immutable records.
 
 Times are epoch seconds, costs US dollars. Text comes back as it was written, except that lone surrogates and NUL
 characters, which no database takes, become U+FFFD. What a run waits for is in `waits`, the port in `port`.

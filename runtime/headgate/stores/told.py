@@ -1,4 +1,4 @@
-"""What is kept of a run's log (D6)."""
+"""What is kept of a run's log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs wait for: people and front ends (D7, D8), as immutable records."""
+"""What runs wait for: people and front ends, as immutable records."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ async def live(
         async with (
             open_gateway(place, watch=watch, keepalive=keepalive) as gateway,
             _serving(GatewayServer(gateway, grace=grace), listener),
-            httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as http,
+            httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60, verify=False) as http,
         ):
             yield Live(url, gateway, http, root)
 

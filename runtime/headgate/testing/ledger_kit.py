@@ -19,6 +19,7 @@ from headgate.testing.ledger_audit import AUDIT, many_write_one_chain
 from headgate.testing.ledger_checks import Contract, Opener, begin, found, refused, same
 from headgate.testing.ledger_credentials import CREDENTIALS, credentials_survive
 from headgate.testing.ledger_documents import DOCUMENTS, documents_survive
+from headgate.testing.ledger_inputs import INPUTS
 from headgate.testing.ledger_logs import LOGS
 from headgate.testing.ledger_records import RECORDS
 from headgate.testing.ledger_samples import LEASE, a_commit, a_run, a_session, a_step, an_end, answered
@@ -145,6 +146,7 @@ CONTRACTS: tuple[Contract, ...] = (
     *LOGS,
     *WORK,
     *WAITS,
+    *INPUTS,
     *UPKEEP,
     *DOCUMENTS,
     *CREDENTIALS,

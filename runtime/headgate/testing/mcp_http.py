@@ -135,6 +135,9 @@ class HttpServer:
             except asyncio.CancelledError:
                 self.cancelled += 1
                 raise
+        if params.name == "ask" and ctx.protocol_version < "2026":
+            reply = await ctx.session.elicit_form("Really?", _NONE, related_request_id=ctx.request_id)
+            return types.CallToolResult(content=[types.TextContent(type="text", text=reply.action)])
         if params.name == "ask" and not params.input_responses:
             form = types.ElicitRequestFormParams(message="Really?", requested_schema=_NONE)
             return types.InputRequiredResult(input_requests={"ok": types.ElicitRequest(params=form)}, request_state="s")

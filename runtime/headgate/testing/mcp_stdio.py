@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from headgate.testing.mcp_stdio_library import Library
 from headgate.testing.mcp_stdio_questions import Asker
 from headgate.testing.mcp_stdio_tools import NONE, PIXEL, TOOLS, tool
 
@@ -27,7 +28,7 @@ LEGACY, MODERN = "2025-11-25", "2026-07-28"
 INFO = {"name": "mcp-stdio-fake", "version": "1"}
 
 
-class Server:
+class Server(Library):
     """Answers messages; calls that take time run in threads of their own."""
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -81,8 +82,8 @@ class Server:
             self.error(identity, -32601, "Method not found: server/discover")
             return
         self.modern = True
-        self.result(identity, supportedVersions=[MODERN], capabilities={"tools": {"listChanged": True}}, ttlMs=0,
-                    cacheScope="private")  # fmt: skip
+        self.result(identity, supportedVersions=[MODERN], ttlMs=0, cacheScope="private",
+                    capabilities={"tools": {"listChanged": True}, "prompts": {}, "resources": {}})  # fmt: skip
 
     def on_initialize(self, identity: Any, _params: dict[str, Any]) -> None:
         """The handshake of 2025-11-25."""
@@ -112,14 +113,6 @@ class Server:
         """Names in the file that says what else is listed."""
         path = Path(self.options.list) if self.options.list else None
         return path.read_text().split() if path is not None and path.exists() else []
-
-    def on_prompts_list(self, identity: Any, _params: dict[str, Any]) -> None:
-        """The prompts."""
-        self.result(identity, prompts=[{"name": "greeting"}])
-
-    def on_resources_list(self, identity: Any, _params: dict[str, Any]) -> None:
-        """The resources."""
-        self.result(identity, resources=[{"name": "notes", "uri": "memo://notes"}])
 
     def on_subscriptions_listen(self, identity: Any, _params: dict[str, Any]) -> None:
         """Keeps a stream of changes open."""

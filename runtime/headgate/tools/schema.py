@@ -15,10 +15,11 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from headgate.core.kind import Key
+from headgate.tools.plain_schema import TYPES, is_plain
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _META = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
-_TYPES = "array, boolean, integer, null, number, object, string"
+_TYPES = ", ".join(sorted(TYPES))
 _DATA = frozenset({"const", "enum", "default", "examples"})
 _TABLES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
@@ -57,10 +58,13 @@ def _faults(schema: dict[str, Any]) -> Iterator[tuple[Key, str]]:
         yield ("type",) if "type" in schema else (), "the input is an object; write type: object"
     if schema.get("$schema", DIALECT).rstrip("#") != DIALECT:
         yield ("$schema",), f"the input schema is read as {DIALECT}"
-    broken = [(tuple(error.absolute_path), _reason(error)) for error in _META.iter_errors(schema)]
+    plain = is_plain(schema)
+    errors = () if plain else _META.iter_errors(schema)
+    broken = [(tuple(error.absolute_path), _reason(error)) for error in errors]
     yield from ((key, f"not valid JSON Schema: {message[:200]}") for key, message in broken)
     if not broken:
-        yield from _broken_references(schema)
+        if not plain:
+            yield from _broken_references(schema)
         for key, node in _schemas(schema, ()):
             yield from _misspelt(key, node)
 

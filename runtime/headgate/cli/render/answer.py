@@ -83,7 +83,7 @@ class Answer:
 
     @property
     def outcome(self) -> str:
-        """How the run ended (D7)."""
+        """How the run ended."""
         return self._end.outcome if self._end is not None else "error"
 
     def report(self) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from headgate.compile.applied import Applied
 from headgate.compile.catalog import Catalog
 from headgate.compile.draft import AgentSource, Draft, Item
-from headgate.compile.fold import fold_agents
+from headgate.compile.fold import bind_all, fold_agents
 from headgate.compile.offer import servers_of
 from headgate.compile.plan import AgentPlan, ModelChoice, Snapshot
 from headgate.compile.trials import AgentTest
@@ -37,10 +38,10 @@ TESTER = Principal(key="test", team="test", digest="", scopes=frozenset({"chat"}
 async def try_agent(bench: Bench, source: AgentSource, test: AgentTest) -> list[Failure]:
     """What is wrong with one test; its keys are relative to the test."""
     names = matching(source.spec.tools, bench.draft.tools) if source.spec else []
-    async with bench.all(names) as tools:
+    async with bench.all(names) as tools, bench.around() as around:
         catalog = Catalog(tools, served(bench.draft, source, test))
         strangers = [_unknown(name, names) for name in test.mocks if name not in catalog.all]
-        return strangers or await _Trial(bench, source, test, catalog).failures()
+        return strangers or await _Trial(bench, source, test, catalog, around).failures()
 
 
 def served(draft: Draft, source: AgentSource, test: AgentTest) -> dict[str, dict[str, Tool]]:
@@ -69,6 +70,7 @@ class _Trial:
     source: AgentSource
     test: AgentTest
     catalog: Catalog
+    around: list[Applied]
     prompts: list[str] = field(default_factory=list)
 
     async def failures(self) -> list[Failure]:
@@ -85,7 +87,7 @@ class _Trial:
             await host.stop(0)
         if not done:
             return [Failure((), f"the run did not end within {self.test.timeout:g} s")]
-        return mocks.failures or Story.of(run.log.events, self.prompts).judged(self.test.expect)
+        return mocks.failures or Story.of(run.log.events, self.prompts, mocks.reached).judged(self.test.expect)
 
     def _order(self) -> Order:
         given = self.test.given
@@ -108,10 +110,9 @@ class _Trial:
         scripted = Scripted(ScriptedSpec(turns=self.test.script), self.test.script)
         draft = _alone(self.bench.draft, self.source)
         providers: dict[str, Provider] = dict.fromkeys(draft.providers, scripted)
-        plan = fold_agents(draft, providers, self.catalog)[self.source.name]
-        return replace(
-            plan, choice=self._overheard(plan.choice), tools=mocks.over(plan.tools), approvals=Consent(plan.approvals)
-        )
+        bound = mocks.over(bind_all(self.catalog.all, {}))
+        plan = fold_agents(draft, providers, self.catalog, self.around, bound=bound)[self.source.name]
+        return replace(plan, choice=self._overheard(plan.choice), approvals=Consent(plan.approvals))
 
     def _overheard(self, choice: ModelChoice) -> ModelChoice:
         """The choice, whose prompts are kept."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from headgate.compile.applied import Applied
 from headgate.compile.decode import touches
 from headgate.compile.draft import Draft, Item
 from headgate.core.context import ToolContext
@@ -79,6 +80,20 @@ class Bench:
                     out[name] = await stack.enter_async_context(self.open(item))
                 except NotKnown:
                     out[name] = Described(item)
+            yield out
+
+    @contextlib.asynccontextmanager
+    async def around(self) -> AsyncIterator[list[Applied]]:
+        """The interceptors of the gateway that need nothing but the run that they stand around, in their order."""
+        async with contextlib.AsyncExitStack() as stack:
+            client = await stack.enter_async_context(httpx2.AsyncClient(transport=Wire(), trust_env=False))
+            out: list[Applied] = []
+            for name, item in self.draft.interceptors.items():
+                spec = item.spec
+                if item.kind is None or spec is None or item.team is not None or not item.kind.pure(spec):
+                    continue
+                opened = await stack.enter_async_context(item.kind.open(spec, self._env(name, client)))
+                out.append(Applied(name, opened, spec.tools, spec.agents, spec.when, spec.mode))
             yield out
 
     def _env(self, name: str, client: httpx2.AsyncClient) -> Env:

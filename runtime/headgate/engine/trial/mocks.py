@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from headgate.compile.fold import Bound
 from headgate.compile.plan import BoundTool
 from headgate.compile.trials import is_failure, is_sequence
 from headgate.core.context import ToolContext
@@ -18,16 +19,25 @@ from headgate.engine.trial.verdict import Failure
 
 @dataclass(slots=True)
 class Mocks:
-    """The mocked results by tool, and what went wrong with them; `safe` are the tools that may be called for real."""
+    """The mocked results by tool, and what went wrong with them; `safe` are the tools that may be called for real,
+    `reached` the ids of the calls that came as far as a tool or its mock."""
 
     results: Mapping[str, Any]
     safe: frozenset[str]
     failures: list[Failure] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
     _calls: Counter[str] = field(default_factory=Counter)
 
-    def over(self, tools: Mapping[str, BoundTool]) -> dict[str, BoundTool]:
+    def over(self, tools: Bound) -> Bound:
         """The tools with their calls replaced, but for the safe ones that are not mocked."""
-        return {name: self._over(name, tool) for name, tool in tools.items()}
+        return {name: (tool, self._heard(self._over(name, bound))) for name, (tool, bound) in tools.items()}
+
+    def _heard(self, tool: BoundTool) -> BoundTool:
+        async def call(wanted: ToolCall, ctx: ToolContext) -> ToolResult:
+            self.reached.add(wanted.id)
+            return await tool.call(wanted, ctx)
+
+        return replace(tool, call=call)
 
     def _over(self, name: str, tool: BoundTool) -> BoundTool:
         if name not in self.results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,23 +15,17 @@ from headgate.core.messages import ErrorInfo
 from headgate.engine.trial.compare import differ, judge
 from headgate.engine.trial.verdict import Failure, cut, shown
 
-REFUSED = frozenset({"unknown_tool", "invalid_json", "invalid_arguments", "withdrawn", "turn_cut_off"})
-"""Codes of calls that did not reach their tool."""
 _EXPECT = "expect"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One call that the model made; `error` is why it failed."""
+    """One call that the model made; `error` is why it failed, `refused` whether it did not reach its tool."""
 
     name: str
     args: dict[str, Any]
     error: ErrorInfo | None
-
-    @property
-    def refused(self) -> bool:
-        """Whether the call did not reach its tool."""
-        return self.error is not None and self.error.code in REFUSED
+    refused: bool
 
     @property
     def told(self) -> str:
@@ -57,8 +51,8 @@ class Story:
         return cls("refused", ErrorInfo(error.code, f"{error.message}: {wrong}" if wrong else error.message))
 
     @classmethod
-    def of(cls, events: Sequence[Event], prompts: Sequence[str]) -> Story:
-        """Of a run that has ended."""
+    def of(cls, events: Sequence[Event], prompts: Sequence[str], reached: Collection[str]) -> Story:
+        """Of a run that has ended, whose calls with these ids came as far as their tool."""
         end = next(each for each in reversed(events) if isinstance(each, RunEnd))
         results = {each.call_id: each.result for each in events if isinstance(each, ToolCompleted)}
         started = [each for each in events if isinstance(each, ToolStarted)]
@@ -66,7 +60,7 @@ class Story:
             outcome=end.outcome,
             error=end.error if isinstance(end, RunFailed) else None,
             turns=end.turns,
-            calls=tuple(Made(each.name, each.args, results[each.call_id].error) for each in started),
+            calls=tuple(_made(each, results[each.call_id].error, reached) for each in started),
             texts=tuple(each.text for each in events if isinstance(each, MessageCompleted)),
             prompt=prompts[0] if prompts else "",
         )
@@ -74,6 +68,10 @@ class Story:
     def judged(self, expected: Expected) -> list[Failure]:
         """Every expectation that the run does not meet; keys are relative to the test."""
         return [each for rule in _RULES for each in rule(self, expected)]
+
+
+def _made(event: ToolStarted, error: ErrorInfo | None, reached: Collection[str]) -> Made:
+    return Made(event.name, event.args, error, error is not None and event.call_id not in reached)
 
 
 def _end(story: Story, expected: Expected) -> Iterator[Failure]:

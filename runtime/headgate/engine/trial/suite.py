@@ -25,7 +25,7 @@ from headgate.tools.common import ToolSpec
 
 WIDTH = 8
 """Tests that run side by side."""
-_SHARED = ("gateway/limits", "gateway/models", "gateway/functions")
+_SHARED = ("gateway/limits", "gateway/models", "gateway/functions", "gateway/order of interceptors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class _Stamps:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._prints = fingerprints(draft)
-        own = ("fragments/", "providers/")
+        own = ("fragments/", "providers/", "interceptors/")
         self._common = {name: each for name, each in self._prints.items() if name.startswith(own) or name in _SHARED}
 
     def tool(self, name: str) -> str:

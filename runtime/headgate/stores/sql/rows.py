@@ -25,7 +25,11 @@ def columns(record: msgspec.Struct) -> Params:
     """The fields of a record as parameters of their columns' names; structured ones are JSON."""
     found: Params = msgspec.structs.asdict(record)
     for name, value in found.items():
-        if value is not None and type(value) not in _PLAIN:
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() or "\0" in value:
+                found[name] = clean(value)
+        elif value is not None and kind not in _PLAIN:
             found[name] = bind(value)
     return found
 

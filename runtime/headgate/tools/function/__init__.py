@@ -1,4 +1,4 @@
-"""Tools of kind `function`: a Python function of a package that the gateway's manifest allows (D5)."""
+"""Tools of kind `function`: a Python function of a package that the gateway's manifest allows."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.tools.mcp.offers import served
 from headgate.tools.mcp.renamed import KIND
-from headgate.tools.mcp.served import served
 
 __all__ = ["KIND", "served"]

@@ -22,7 +22,7 @@ _SAID = 4000
 
 def result_of(answer: Any) -> ToolResult:
     """The result that an SDK `CallToolResult` stands for; raises `ToolError("invalid_result")`."""
-    content = tuple(_joined(_bounded(_parts(answer.content))))
+    content = parts_of(answer.content)
     structured = answer.structured_content
     if answer.is_error:
         said = "\n".join(part.text for part in content if isinstance(part, Text))
@@ -32,6 +32,17 @@ def result_of(answer: Any) -> ToolResult:
     if structured is not None:
         content = tuple(part for part in content if not _repeats(part, structured))
     return ToolResult(content=content, structured=structured)
+
+
+def contents_of(answer: Any) -> ToolResult:
+    """The result that an SDK `ReadResourceResult` stands for; raises `ToolError("invalid_result")`."""
+    parts = (part for each in answer.contents for part in _embedded(each))
+    return ToolResult(content=tuple(_joined(_bounded(parts))) or (Text("[the resource is empty]"),))
+
+
+def parts_of(blocks: Iterable[Any]) -> tuple[Content, ...]:
+    """The parts that SDK content blocks stand for; raises `ToolError("invalid_result")`."""
+    return tuple(_joined(_bounded(_parts(blocks))))
 
 
 def _parts(blocks: Iterable[Any]) -> Iterator[Content]:
@@ -44,23 +55,36 @@ def _parts(blocks: Iterable[Any]) -> Iterator[Content]:
             case "resource_link":
                 yield Text(_link(block))
             case "resource":
-                yield _embedded(block.resource)
+                yield from _embedded(block.resource)
 
 
-def _embedded(resource: Any) -> Content:
+def _embedded(resource: Any) -> Iterator[Content]:
+    """A resource by value, behind its URI: that of a file says more to a model than what it cannot read of it."""
     uri = str(resource.uri)
     if getattr(resource, "text", None) is not None:
-        return Text(f"[resource {uri}]\n{resource.text}")
-    name = PurePosixPath(urlsplit(uri).path).name
-    return _binary(name or "resource", resource.mime_type or "application/octet-stream", resource.blob)
+        yield Text(f"[resource {uri}]\n{resource.text}")
+        return
+    media_type = resource.mime_type or "application/octet-stream"
+    found = _binary(_name(uri), media_type, resource.blob)
+    yield Text(f"[resource {uri}: {media_type}, {len(found.data)} bytes]")
+    yield found
+
+
+def _name(uri: str) -> str:
+    try:
+        return PurePosixPath(urlsplit(uri).path).name or "resource"
+    except ValueError:
+        return "resource"
 
 
 def _link(block: Any) -> str:
-    more = ", ".join(each for each in (block.mime_type, block.description) if each)
+    size = f"{block.size} bytes" if block.size is not None else None
+    title = block.title if block.title != block.name else None
+    more = ", ".join(each for each in (title, block.mime_type, size, block.description) if each)
     return f"[resource link {block.name}: {block.uri}{f' ({more})' if more else ''}]"
 
 
-def _binary(name: str, media_type: str, data: str) -> Content:
+def _binary(name: str, media_type: str, data: str) -> Image | File:
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:

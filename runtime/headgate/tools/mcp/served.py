@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from headgate.core.passage import Deferred
 from headgate.core.ports import Annotations, ToolDefinition
 from headgate.mcp.asking import Asking, Progress
 from headgate.mcp.listing import ListedTool, Listing
-from headgate.mcp.naming import full_name, offers
+from headgate.mcp.naming import full_name
 from headgate.mcp.spec import ServerSpec
 from headgate.mcp.upstream import Upstream
 from headgate.tools.mcp.results import result_of
@@ -37,17 +38,8 @@ class Server(Protocol):
         ...
 
 
-def served(upstream: Upstream) -> list[ServedTool]:
-    """What the server offers now, without what `allow`, `deny` and pins leave out, by its own order."""
-    return [
-        ServedTool(upstream, each)
-        for name, each in upstream.listing.tools.items()
-        if offers(upstream.spec, name) and name not in upstream.withheld
-    ]
-
-
 def annotations_of(upstream: Server, listed: ListedTool) -> Annotations:
-    """What is known of the tool: what its server says counts only if that is trusted (D14)."""
+    """What is known of the tool: what its server says counts only if that is trusted."""
     return listed.stated if upstream.spec.trusted else Annotations()
 
 
@@ -74,8 +66,17 @@ class ServedTool:
 
 
 async def call(upstream: Server, tool: str, args: dict[str, Any], ctx: ToolContext, own: ToolDefinition) -> ToolResult:
-    """One call of the server's tool of this name, for the tool that is defined as `own`; raises `ToolError`, and
-    `Deferred` when the server wants to know more before it answers. Cancelling it cancels it on the server."""
+    """One call of the server's tool of this name, for the tool that is defined as `own`; raises as `answered` does.
+    Cancelling it cancels it on the server."""
+    return result_of(await answered(upstream, ctx, own, args, lambda asking: upstream.call(tool, args, asking)))
+
+
+async def answered(
+    upstream: Server, ctx: ToolContext, own: ToolDefinition, args: dict[str, Any],
+    request: Callable[[Asking], Awaitable[Any]],
+) -> Any:  # fmt: skip
+    """What the server answers to a request for the tool that is defined as `own`; raises `ToolError`, and `Deferred`
+    when the server wants to know more before it answers."""
     repeatable, origin = own.annotations.read_only or own.annotations.idempotent, origin_of(upstream)
     held = ctx.ask if upstream.spec.elicitation == "ask" else None
     begun = ctx.passage.take_round()
@@ -85,10 +86,10 @@ async def call(upstream: Server, tool: str, args: dict[str, Any], ctx: ToolConte
     )  # fmt: skip
     if held is not None:
         asking.ask = partial(_unhurried, asking, held)
-    answer = await upstream.call(tool, args, asking)
+    answer = await request(asking)
     if isinstance(answer, Round):
         raise Deferred(ToolCall(ctx.call_id, own.name, args), replace(answer, origin=origin))
-    return result_of(answer)
+    return answer
 
 
 async def _unhurried(asking: Asking, ask: Ask, question: Question) -> Reply:
