@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.bench import Bench
 from benchmarks.rows import Row
 from headgate.boot import Place, open_gateway, settle_memory
+from headgate.cli.serve import SWITCH_INTERVAL
 from headgate.compile.compiler import Compiler
 from headgate.kinds import DEFAULT_KINDS
 
@@ -95,7 +97,8 @@ async def _edits(root: Path) -> tuple[list[float], list[float]]:
     """Milliseconds of every reload, and the longest pause of the loop during each."""
     taken, pauses = [], []
     async with open_gateway(Place(tree=root, environ={}), watch=False) as gateway:
-        settle_memory()  # as `headgate serve` does
+        settle_memory()  # as `headgate serve` does, and has done with the interval
+        sys.setswitchinterval(SWITCH_INTERVAL)
         for n in range(_EDITS):
             path = root / f"tools/tool-{n}.yaml"
             path.write_text(path.read_text(encoding="utf-8").replace("plan", f"plan {n}", 1), encoding="utf-8")

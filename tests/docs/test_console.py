@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT, Block, blocks, having, name
 TREE = ("gateway.toml", "agents", "tools", "fragments", "context", "demo.script.yaml", "schemas")
 SHOWN = "http://127.0.0.1:8000"
 SET_UP = re.compile(
-    r"(make \w+|headgate serve\b.*|(export )?[A-Z_]+=.*|python3 -m venv .*|pip install .*"
+    r"(make \w+|(\S+/bin/)?headgate serve\b.*|(export )?[A-Z_]+=.*|python3 -m venv .*|(\S+/bin/)?pip install .*"
     r"|python examples/\S+ --install)?( +#.*)?"
 )
 _END = "--end of command--"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.testing.harness import KEY, live
 from headgate.testing.mcp_protected import OAuthHouse, oauth_house
@@ -161,6 +162,20 @@ async def test_answers_count_once(tree: Tree, house: OAuthHouse) -> None:
         assert (await own.get(start)).status_code == 404
         assert (await own.press(start)).status_code == 404
         assert len(house.authority.asked) == 1
+
+
+async def test_answers_that_come_too_late(tree: Tree, house: OAuthHouse) -> None:
+    """When the time of a question is over, neither its link nor an answer to it counts."""
+    async with live(tree(WHOAMI, toml=crm(house)), watch=False) as gateway, browser("ann@crm") as own:
+        ann, ledger = Caller(gateway, ANN), gateway.gateway.edge.host.ledger
+        start = await link(ann)
+        back = await own.consent(start)
+        (flow,) = [each for each in await ledger.credentials() if each.kind == "flow"]
+        assert flow.expires_at is not None
+        await ledger.put_credential(replace(flow, expires_at=flow.expires_at - 600))
+        assert [(await own.get(each)).status_code for each in (start, back)] == [404, 404]
+        assert (await ann.ask("GET", OWN))["state"] == "missing"
+        assert house.authority.asked == []
 
 
 @pytest.mark.parametrize("change", ["state", "code", "issuer", "twice", "no state"])

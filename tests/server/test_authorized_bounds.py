@@ -243,3 +243,13 @@ async def test_callers_of_an_identity_provider(tree: Tree, house: OAuthHouse) ->
                 return not [each for each in kept if each[0] == "grant"]
 
             await eventually(forgotten)
+
+
+async def test_prompts_and_resources(tree: Tree, house: OAuthHouse) -> None:
+    """What a server offers besides tools is asked for with the account of who asks, and with no other."""
+    async with live(tree(WHOAMI, toml=crm(house)), watch=False) as gateway:
+        ann, bob = Caller(gateway, ANN), Caller(gateway, BOB)
+        await granted(ann, "ann@crm")
+        assert await ann.ask("GET", "/v1/mcp/crm/prompts") == []
+        assert await bob.code("GET", "/v1/mcp/crm/prompts") == (409, "auth_required")
+        assert await bob.code("GET", "/v1/mcp/crm/resources") == (409, "auth_required")

@@ -27,6 +27,7 @@ from tests.server.people import (
     server_of,
     whoami,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -43,9 +44,11 @@ async def test_another_url(tree: Tree, house: OAuthHouse) -> None:
             ann = Caller(gateway, ANN)
             await granted(ann, "ann@crm")
             assert await called(ann) == "ann@crm"
-            text = (root / "gateway.toml").read_text()
+            text, before = (root / "gateway.toml").read_text(), server_of(gateway)
+            assert before.connected == ["ann"]
             gateway.edit("gateway.toml", text.replace(house.server.url, other.server.url))
             assert (await gateway.reload())["status"] in ("applied", "unchanged")
+            await until(lambda: before.connected == [])
             assert (await ann.ask("GET", OWN))["state"] == "missing"
             assert await whoami(server_of(gateway), "ann") == "auth_required"
             assert [each for each in other.server.sent if each] == []

@@ -120,7 +120,8 @@ async def test_what_is_another_s(scene: Scene, method: str, path: str, key: str)
 async def test_lists_hold_one_s_own(scene: Scene, path: str) -> None:
     """Lists of another key are empty, also when they are asked for by name; `admin:runs` sees all."""
     other, admin = scene.other(OTHER), scene.other("the-key-of-an-admin")
-    names = "" if path == "/v1/sessions" else f"?session_id={scene.session}&session={scene.session}"
+    named = {"/v1/sessions": "", "/v1/approvals": "session", "/v1/waits": "session"}.get(path, "session_id")
+    names = f"?{named}={scene.session}" if named else ""
     mine, theirs, all_ = [await each.ask("GET", path + names) for each in (scene.owner, other, admin)]
     assert theirs in ([], {"items": [], "next": None})
     assert mine == all_

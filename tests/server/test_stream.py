@@ -171,10 +171,12 @@ async def test_a_long_silence(tree: Tree) -> None:
         session = await gateway.session()
         session.messages.append({"role": "user", "content": "hi"})
         async with session.stream() as events:
-            found = [await anext(events) for _ in range(3)]
+            while (await anext(events))["type"] != "tool_call_start":  # the beginning may take long, too
+                pass
+            found = [await anext(events) for _ in range(2)]
             workshop.gate("silence").set()
             rest = [event async for event in events]
-    assert [each["type"] for each in found] == ["tool_call_start", "heartbeat", "heartbeat"]
+    assert [each["type"] for each in found] == ["heartbeat", "heartbeat"]
     assert isinstance(found[1]["timestamp"], int)
     assert [each["type"] for each in rest if each["type"] != "heartbeat"][-1] == "stream_complete"
 

@@ -14,6 +14,10 @@ from headgate.compile.checks.keys import DEMO_KEYS
 from headgate.logs import configure
 from headgate.settings import Settings
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds. The thread of the ledger asks for the interpreter many times a commit, and may wait so long each time; so
+may the event loop while a thread compiles."""
+
 
 @click.command()
 @click.argument("tree", type=click.Path(file_okay=False, path_type=Path), required=False)
@@ -21,8 +25,7 @@ from headgate.settings import Settings
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; [server] port when it is not given.")
 def serve(tree: Path | None, host: str | None, port: int | None) -> None:
     """Serve the manifests of TREE (the working directory when it is not given)."""
-    # The thread of the ledger asks for the interpreter many times a commit, and may wait so long each time.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     settings = Settings()
     output = configure(settings.log_level)
     place = Place(

@@ -10,10 +10,12 @@ from typing import Any
 from headgate.compile.draft import Item
 from headgate.manifest.tree import Tree
 
+_encode = json.JSONEncoder(sort_keys=True, default=str).encode
+
 
 def digest_of(value: Any) -> str:
     """The SHA-256 over the value as JSON, in hexadecimal; the order of keys does not matter."""
-    return sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(_encode(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def owned(item: Item, team: str | None) -> Item:

@@ -165,10 +165,6 @@ class ToolServer(Protocol):
         """Whether agents that have it may not run without it."""
         ...
 
-    def serves(self, account: str, /) -> bool:
-        """Whether it takes calls for whom this account stands: not where that has to let the gateway use it first."""
-        ...
-
     async def warm(self, timeout: float, /) -> ErrorInfo | None:
         """Waits until its tools are known; the failure when they are not within `timeout` seconds."""
         ...

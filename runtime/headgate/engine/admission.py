@@ -9,6 +9,7 @@ from headgate.compile.planned import BUILT_IN
 from headgate.core.context import Principal
 from headgate.core.errors import Conflict, Invalid, NotFound, Overloaded, Unavailable
 from headgate.engine.run import Order, Run
+from headgate.mcp.personal import Personal
 
 SCOPE = "chat"
 """What a principal needs to have runs; `agents:invoke:NAME` is enough for those of one agent."""
@@ -66,7 +67,7 @@ def reachable(plan: AgentPlan, principal: Principal) -> AgentPlan:
                 code="mcp_server_down", details={"retry_after": 5, "server": server.name},
             )  # fmt: skip
     for server in plan.servers:
-        if server.required and not server.serves(principal.account):
+        if server.required and isinstance(server, Personal) and not server.serves(principal.account):
             raise Conflict(
                 f"agent {plan.name!r} needs MCP server {server.name!r}, which is used with the caller's own account: "
                 f"grant access with POST /v1/mcp/{server.name}/authorize",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import structlog
 
@@ -32,17 +31,20 @@ def write(state: Path, tree: Tree) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = folder / f"{_NAME}.{os.getpid()}"
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as raw, _writing(raw) as archive:
-        for path, data in tree.files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
+    with os.fdopen(descriptor, "wb") as raw:
+        raw.writelines(_archived(tree))
     fresh.replace(folder / _NAME)
 
 
-def _writing(raw: IO[bytes]) -> tarfile.TarFile:
-    # What the default format adds, and takes half of the time for, is of no use here.
-    return tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT)
+def _archived(tree: Tree) -> Iterator[bytes]:
+    """The blocks of an archive (POSIX.1-1988 ustar with GNU's long names): `TarFile.addfile` takes twice as long."""
+    for path, data in tree.files.items():
+        member = tarfile.TarInfo(path)
+        member.size = len(data)
+        yield member.tobuf(tarfile.GNU_FORMAT)
+        yield data
+        yield bytes(-len(data) % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def recall(state: Path, root: Path) -> Tree | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
-from typing import Annotated, ClassVar, Literal
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -60,6 +61,16 @@ def touched_by(places: Iterable[str]) -> Touched:
 def conversation(ctx: RunContext | ToolContext) -> str:
     """Who counts where something is for each session; a run without a session is one of its own."""
     return ctx.session.id or ctx.run
+
+
+def unheard(ctx: ToolContext) -> ToolContext:
+    """The context of a call of which nothing is told before its result is judged: neither what the tool prints while it
+    runs, nor events of its own."""
+    return replace(ctx, output=_silent, emit=_silent)
+
+
+def _silent(_what: str, /, *_text: str, **_data: Any) -> None:
+    """Nobody hears it."""
 
 
 class Passing:

@@ -19,7 +19,7 @@ from headgate.core.messages import Message, ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
 from headgate.core.scalars import Duration
 from headgate.expressions.pattern import PatternText
-from headgate.interceptors.common import InterceptorSpec, Passing, Touched, touched_by
+from headgate.interceptors.common import InterceptorSpec, Passing, Touched, touched_by, unheard
 from headgate.interceptors.guard_judge import Judge, NoVerdict
 from headgate.interceptors.texts import scalars
 from headgate.interceptors.turns import asked, judged
@@ -93,9 +93,10 @@ class Guard(Passing):
         within = ctx.run_context
         if "arguments" in self._spec.on and not ctx.resumed:
             await self._check(within, f"the arguments of {call.name}", "\n".join(scalars(call.args or {})))
-        result = await call_next(call, ctx)
-        if "results" in self._spec.on:
-            await self._check(within, f"the result of {call.name}", "\n".join(scalars(result.payload)))
+        if "results" not in self._spec.on:
+            return await call_next(call, ctx)
+        result = await call_next(call, unheard(ctx))
+        await self._check(within, f"the result of {call.name}", "\n".join(scalars(result.payload)))
         return result
 
     async def _check(self, ctx: RunContext, what: str, text: str) -> None:

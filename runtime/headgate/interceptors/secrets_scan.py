@@ -14,7 +14,7 @@ from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import ToolCall, ToolResult
 from headgate.core.ports import ToolNext
 from headgate.expressions.pattern import PatternText
-from headgate.interceptors.common import InterceptorSpec, Passing
+from headgate.interceptors.common import InterceptorSpec, Passing, unheard
 from headgate.interceptors.detect import Detector, find
 from headgate.interceptors.texts import mapped, mapped_result
 
@@ -49,8 +49,9 @@ class SecretsScan(Passing):
             if search.kinds:
                 said = f"the arguments of {call.name} hold what looks like a credential ({search.said})"
                 raise PolicyRefused(f"{said}; it was not called", code="secret_found")
-        result = await call_next(call, ctx)
-        return result if self._spec.results == "ignore" else self._cleared(call, result)
+        if self._spec.results == "ignore":
+            return await call_next(call, ctx)
+        return self._cleared(call, await call_next(call, unheard(ctx)))
 
     def _cleared(self, call: ToolCall, result: ToolResult) -> ToolResult:
         search = _Search(self._spec)

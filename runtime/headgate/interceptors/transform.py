@@ -16,7 +16,7 @@ from headgate.core.kind import Env, Kind, pure
 from headgate.core.messages import Text, ToolCall, ToolResult
 from headgate.core.ports import ToolNext
 from headgate.expressions.shape import Shape, ShapeText
-from headgate.interceptors.common import InterceptorSpec, Passing
+from headgate.interceptors.common import InterceptorSpec, Passing, unheard
 
 
 class TransformSpec(InterceptorSpec):
@@ -50,8 +50,10 @@ class Transform(Passing):
             if not isinstance(args, dict):
                 raise PolicyRefused("the shape of the arguments gives no table", code="transform_failed")
             call = msgspec.structs.replace(call, args=args)
-        result = await call_next(call, ctx)
-        if self._result is None or result.error is not None:
+        if self._result is None:
+            return await call_next(call, ctx)
+        result = await call_next(call, unheard(ctx))
+        if result.error is not None:
             return result
         rest = tuple(part for part in result.content if not isinstance(part, Text))
         shaped = _shaped(self._result, result.payload, "result")

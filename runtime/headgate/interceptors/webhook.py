@@ -21,7 +21,7 @@ from headgate.core.kind import Env, Finding, Kind, Scope
 from headgate.core.messages import Message, Text, ToolCall, ToolResult
 from headgate.core.ports import ModelEvent, ModelNext, ModelRequest, Streams, ToolNext
 from headgate.core.scalars import Duration, Secret, SomeSize
-from headgate.interceptors.common import InterceptorSpec, Passing, Touched, touched_by
+from headgate.interceptors.common import InterceptorSpec, Passing, Touched, touched_by, unheard
 from headgate.interceptors.texts import warned
 from headgate.interceptors.turns import asked, judged
 from headgate.interceptors.webhook_wire import (
@@ -108,7 +108,7 @@ class Webhook(Passing):
         said: list[str] = list(ctx.memo.get("said", ()))
         if "arguments" in ctx.memo:
             call = msgspec.structs.replace(call, args=ctx.memo["arguments"])
-        result = await call_next(call, ctx)
+        result = await call_next(call, unheard(ctx) if "result" in self._spec.on else ctx)
         if "result" in self._spec.on:
             answer = await self._asked(within, "result", about_call(ctx, call, result, self._spec.send))
             said += self._judged(within, answer, f"the result of {call.name}")

@@ -122,11 +122,6 @@ def resolve(
     )
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is a leaf without a reference, as nearly all are."""
-    return "$" not in value if type(value) is str else type(value) in _LEAVES
-
-
 class _Walk:
     """One pass over a document's leaves."""
 
@@ -147,7 +142,12 @@ class _Walk:
 
     def value(self, value: Any, path: Key) -> Any:
         if isinstance(value, dict):
-            return {key: each if _is_plain(each) else self.value(each, (*path, key)) for key, each in value.items()}
+            return {
+                key: each
+                if type(each) in _LEAVES or (type(each) is str and "$" not in each)  # a leaf without a reference
+                else self.value(each, (*path, key))
+                for key, each in value.items()
+            }
         if isinstance(value, list):
             return [self.value(each, (*path, index)) for index, each in enumerate(value)]
         if isinstance(value, str) and "$" in value:

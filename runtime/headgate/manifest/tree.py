@@ -103,14 +103,14 @@ class _Reader:
             self._read(str(pure))
 
     def _layers(self) -> Iterator[str]:
-        if (self.root / _LAYERS).is_dir() and self._inside(_LAYERS):
+        if (self.root / _LAYERS).is_dir() and self._inside(_LAYERS, self.root / _LAYERS):
             for entry in self._entries(_LAYERS):
                 if entry.name.endswith(".toml"):
                     yield f"{_LAYERS}/{entry.name}"
 
     def _below(self) -> Iterator[str]:
         for folder in FOLDERS:
-            if (self.root / folder).is_dir() and self._inside(folder):
+            if (self.root / folder).is_dir() and self._inside(folder, self.root / folder):
                 yield from self._walk(folder, (os.path.realpath(self.root / folder),))
 
     def _walk(self, folder: str, above: tuple[str, ...]) -> Iterator[str]:
@@ -120,7 +120,7 @@ class _Reader:
             return
         for entry in self._entries(folder):
             path = f"{folder}/{entry.name}"
-            if entry.is_symlink() and not self._inside(path):
+            if entry.is_symlink() and not self._inside(path, self.root / path):
                 continue
             if not _is_folder(entry):
                 yield path
@@ -146,9 +146,9 @@ class _Reader:
             self.report(path, f"the tree holds more than {MAX_FILES} files", "keep data out of the tree")
         return []
 
-    def _inside(self, path: str) -> bool:
+    def _inside(self, path: str, full: Path) -> bool:
         """Whether the path, its links followed, is inside the tree; if not, that is reported."""
-        full, folder = self.root / path, path.rpartition("/")[0]
+        folder = path.rpartition("/")[0]
         if folder not in self._sound:
             self._sound[folder] = self._leads_inside(full.parent)
         if (self._sound[folder] and not full.is_symlink()) or self._leads_inside(full):
@@ -161,21 +161,23 @@ class _Reader:
         return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
 
     def _read(self, path: str) -> None:
-        if self.full or path in self.files or not self._readable(path):
+        if self.full or path in self.files:
+            return
+        full = self.root / path  # made once: making it takes as long as reading the file
+        if not self._readable(path, full):
             return
         if len(self.files) >= MAX_FILES:
             self._too_many(path)
             return
         try:
-            data = self._bytes(path)
+            data = self._bytes(path, full)
         except OSError as error:
             self.report(path, f"the file cannot be read: {error.strerror}", "check its permissions")
             return
         if data is not None:
             self.files[path] = data
 
-    def _readable(self, path: str) -> bool:
-        target = self.root / path
+    def _readable(self, path: str, target: Path) -> bool:
         if path == ROOT_FILE and not target.exists() and not target.is_symlink():
             return False  # reported in the end, with its own hint
         try:
@@ -183,11 +185,10 @@ class _Reader:
         except UnicodeEncodeError:
             self.report(path, "the file name is not UTF-8", "rename it")
             return False
-        return self._inside(path)
+        return self._inside(path, target)
 
-    def _bytes(self, path: str) -> bytes | None:
+    def _bytes(self, path: str, target: Path) -> bytes | None:
         """The bytes of a regular file of fair size; opening a pipe or a device could hold the reader for ever."""
-        target = self.root / path
         status = target.stat()
         if not stat.S_ISREG(status.st_mode):
             self.report(path, "this is not a regular file", "remove it from the tree")

@@ -80,27 +80,13 @@ class Link:
 
     async def listing(self) -> Listing:
         """All that the server offers now, page by page; a server may want a credential only from here on."""
-        sending = remote.Sending()
-        token = remote.SENDING.set(sending)
-        try:
-            return await self._listed()
-        except MCPError as error:
-            if sending.refusal is not None:
-                raise fault_of(sending.refusal) from error
-            if sending.status in (401, 403):
-                raise of_status(sending.status) from error
-            raise
-        finally:
-            remote.SENDING.reset(token)
-
-    async def _listed(self) -> Listing:
-        raw: list[Raw] = []
-        say = self.refused.append
-        if self.client.server_capabilities.tools is not None:
-            self.refused.clear()
-            raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools", say)
-        tools, problems = read_tools(raw)
-        prompts, resources = await names(self.client, "prompts", say), await names(self.client, "resources", say)
+        raw, say = list[Raw](), self.refused.append
+        with remote.judged():
+            if self.client.server_capabilities.tools is not None:
+                self.refused.clear()
+                raw = await pages(lambda at: self.client.list_tools(cursor=at, cache_mode="bypass"), "tools", say)
+            tools, problems = read_tools(raw)
+            prompts, resources = await names(self.client, "prompts", say), await names(self.client, "resources", say)
         readable = self.client.server_capabilities.resources is not None
         return Listing(tools, prompts, resources, (*self.refused, *problems), readable=readable)
 

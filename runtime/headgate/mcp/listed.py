@@ -28,18 +28,19 @@ class KeptListing(msgspec.Struct, frozen=True):
     prompts: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    readable: bool = False
 
     @property
     def listing(self) -> Listing:
         """The listing, read as one that a server has just sent."""
         tools, problems = read_tools(self.tools)
-        return Listing(tools, self.prompts, self.resources, (*self.problems, *problems))
+        return Listing(tools, self.prompts, self.resources, (*self.problems, *problems), readable=self.readable)
 
 
 def kept(listing: Listing, binding: str, lister: str) -> KeptListing:
     """The listing as it is kept."""
     tools = [_wire(each) for each in listing.tools.values()]
-    return KeptListing(binding, lister, tools, listing.prompts, listing.resources, listing.problems)
+    return KeptListing(binding, lister, tools, listing.prompts, listing.resources, listing.problems, listing.readable)
 
 
 def _wire(tool: ListedTool) -> dict[str, Any]:

@@ -52,8 +52,8 @@ class Personal(Upstream):
         self._news = asyncio.Event()
         self._unkept = False
 
-    def serves(self, account: str, /) -> bool:
-        """See `ToolServer.serves`."""
+    def serves(self, account: str) -> bool:
+        """Whether the account has granted access."""
         return account in self._granted
 
     @property

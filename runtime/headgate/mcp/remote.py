@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from mcp.shared.exceptions import MCPError
 from headgate.core.errors import EgressRefused, GatewayError
 from headgate.core.kind import Env
 from headgate.mcp.auth_kind import REFUSAL, Refusing
-from headgate.mcp.faults import fault_of
+from headgate.mcp.faults import fault_of, of_status
 from headgate.mcp.spec import ServerSpec
 
 MAX_MESSAGE = 16 << 20
@@ -45,6 +45,23 @@ class Sending:
 SENDING: ContextVar[Sending | None] = ContextVar("sending", default=None)
 """Of the request that is sent in this context. The SDK makes the POST of a request in the context of who asked for it,
 and tells nobody whether it left."""
+
+
+@contextlib.contextmanager
+def judged() -> Iterator[None]:
+    """Where the server refuses the credential of what is sent inside, that is raised, whatever the SDK makes of it."""
+    sending = Sending()
+    token = SENDING.set(sending)
+    try:
+        yield
+    except MCPError as error:
+        if sending.refusal is not None:
+            raise fault_of(sending.refusal) from error
+        if sending.status in (401, 403):
+            raise of_status(sending.status) from error
+        raise
+    finally:
+        SENDING.reset(token)
 
 
 class Watched(httpx2.AsyncBaseTransport):

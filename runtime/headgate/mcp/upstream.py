@@ -61,10 +61,6 @@ class Upstream:
         """Whether agents that have it may not run without it."""
         return self.spec.failure == "closed"
 
-    def serves(self, _account: str, /) -> bool:
-        """See `ToolServer.serves`: everybody is served with the credential of the manifest."""
-        return True
-
     @property
     def health(self) -> ServerHealth:
         """How it is now."""

@@ -37,7 +37,7 @@ from headgate.tools.mcp.results import parts_of
 READERS = ("agents:read", "chat", "admin:mcp")
 ByKey = Request[Principal, Any, State]
 _PATH = "/v1/mcp/{server_name:str}"
-_STATUS = {"auth_required": 403, "connection_error": 502, "auth_error": 502, "tool_timeout": 504, "invalid_result": 502}
+_STATUS = {"connection_error": 502, "auth_error": 502, "auth_required": 409, "tool_timeout": 504, "invalid_result": 502}
 
 
 class PromptArgument(msgspec.Struct):
@@ -90,7 +90,7 @@ class Fill(Body):
     f"{_PATH}/prompts",
     **native(
         "mcp servers", "The prompts of an MCP server", scopes=READERS, answers={200: list[PromptView]},
-        errors=(404, 502, 504),
+        errors=(404, 409, 502, 504),
     ),
 )  # fmt: skip
 async def list_prompts(server_name: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
@@ -102,7 +102,7 @@ async def list_prompts(server_name: FromPath[str], request: ByKey, edge: NamedDe
     f"{_PATH}/prompts/{{prompt_name:str}}",
     **native(
         "mcp servers", "Fill in a prompt of an MCP server", scopes=READERS, body=Fill, answers={200: Filled},
-        errors=(404, 502, 504),
+        errors=(404, 409, 502, 504),
     ),
 )  # fmt: skip
 async def fill_prompt(
@@ -128,7 +128,7 @@ async def fill_prompt(
     f"{_PATH}/resources",
     **native(
         "mcp servers", "The resources of an MCP server", scopes=READERS, answers={200: Resources},
-        errors=(404, 502, 504),
+        errors=(404, 409, 502, 504),
     ),
 )  # fmt: skip
 async def list_resources(server_name: FromPath[str], request: ByKey, edge: NamedDependency[Edge]) -> ASGIResponse:
