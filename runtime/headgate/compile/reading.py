@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from headgate.compile import planned, schema
+from headgate.compile import planned
 from headgate.compile.aside import Aside, told
 from headgate.compile.decode import Decoded, decode, prune
 from headgate.compile.draft import AgentSource, Draft, Item, Site, Sound
@@ -16,7 +16,8 @@ from headgate.compile.lookup import TABLE, Answers, Lookup
 from headgate.compile.overlay import NO_OVERLAY, Overlay, hidden_by_tree, lay, private, referring, texts_of
 from headgate.compile.servers import Source, place_servers
 from headgate.compile.specs import FAMILIES, Agent, Gateway
-from headgate.compile.structure import Validator, check_structure, not_built
+from headgate.compile.structure import check_structure, not_built
+from headgate.compile.validators import Validators
 from headgate.core.kind import Finding, Key, Kind, Kinds
 from headgate.manifest.diagnostics import Diagnostic
 from headgate.manifest.layers import merged
@@ -57,11 +58,7 @@ class Reading:
         self._sound: Sound = set()
         self._lookup = Lookup(None)
         self._overlay = NO_OVERLAY
-        self._validators = {
-            "gateway": Validator(schema.gateway_schema(kinds)),
-            "agent": Validator(schema.agent_schema()),
-            "tool": Validator(schema.tool_schema(kinds)),
-        }
+        self._validators = Validators(kinds)
 
     def draft(
         self,
@@ -151,7 +148,7 @@ class Reading:
 
     def _read(self, role: tuple[str, str], document: Document, resolved: Resolved) -> _Entry:
         what, name = role
-        structure = check_structure(self._validators[what], document.body, _PLANNED[what])
+        structure = check_structure(self._validators.of(what, document.body), document.body, _PLANNED[what])
         written = frozenset(each.key for each in structure.findings if each.code == "HG1105")
         secrets = frozenset(str(_at(document.body, key)) for key in written)
         # What the API makes is encrypted at rest, so its secrets are rightly written out.

@@ -8,10 +8,12 @@ right key; a scalar that is not free text may also be a `${...}` reference, whos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from headgate.compile.specs import FAMILIES, Agent, Gateway
 from headgate.core.kind import Key, Kind, Kinds, Spec
@@ -55,11 +57,11 @@ def layer_schema(kinds: Kinds) -> Schema:
     return {**rest, "title": "Headgate: gateway.d/*.toml", "description": _LAYER, "properties": properties}
 
 
-def gateway_schema(kinds: Kinds) -> Schema:
-    """Schema of `gateway.toml`."""
+def gateway_schema(kinds: Kinds, named: Collection[str] | None = None) -> Schema:
+    """Schema of `gateway.toml`; with `named` it says of other kinds only that they exist."""
     root, defs = _of(Gateway, "")
     for table, noun in FAMILIES.items():
-        family, more = _family(getattr(kinds, table), noun)
+        family, more = _family(getattr(kinds, table), noun, named)
         root["properties"][table]["additionalProperties"] = family
         defs |= more
     return _document("gateway.toml", root, defs)
@@ -86,9 +88,9 @@ def agent_schema() -> Schema:
     return _document("Frontmatter of agents/*.md", root, defs)
 
 
-def tool_schema(kinds: Kinds) -> Schema:
-    """Schema of `tools/*.yaml`."""
-    family, defs = _family(kinds.tools, "tool")
+def tool_schema(kinds: Kinds, named: Collection[str] | None = None) -> Schema:
+    """Schema of `tools/*.yaml`; `named` as in `gateway_schema`."""
+    family, defs = _family(kinds.tools, "tool", named)
     return _document("tools/*.yaml", family, defs)
 
 
@@ -136,35 +138,40 @@ def _classify(node: Schema, defs: Mapping[str, Schema], above: str, seen: set[st
 
 def _of(spec: type[Spec], prefix: str) -> tuple[Schema, dict[str, Schema]]:
     """A schema of its own for each caller, and its definitions."""
-    root, defs = json.loads(_generated(spec, prefix))
+    root, defs = msgspec.json.decode(_generated(spec, prefix))
     return root, defs
 
 
 @lru_cache(maxsize=512)
-def _generated(spec: type[Spec], prefix: str) -> str:
+def _generated(spec: type[Spec], prefix: str) -> bytes:
     """The same as JSON: to generate it takes longer than all else that is done when a gateway is opened."""
     raw = spec.model_json_schema(ref_template="#/$defs/" + prefix + "{model}")
     defs = {prefix + name: _clean(each) for name, each in raw.pop("$defs", {}).items()}
-    return json.dumps((_clean(raw), defs))
+    return msgspec.json.encode((_clean(raw), defs))
 
 
-def _family(family: Mapping[str, Kind[Any, Any]], noun: str) -> tuple[Schema, dict[str, Schema]]:
+def _family(
+    family: Mapping[str, Kind[Any, Any]], noun: str, named: Collection[str] | None
+) -> tuple[Schema, dict[str, Schema]]:
     links: dict[str, Schema] = {}
     defs: dict[str, Schema] = {}
     for name, kind in family.items():
+        if named is not None and name not in named:
+            continue
         root, more = _of(kind.spec, f"{name}-")
         root.setdefault("description", kind.summary)
         root["properties"]["kind"] = {"const": name, "description": kind.summary}
         defs |= {f"{noun}-{name}": root, **more}
         links[name] = {"$ref": f"#/$defs/{noun}-{name}"}
-    return _by_tag("kind", links), defs
+    return _by_tag("kind", links, list(family)), defs
 
 
-def _by_tag(tag: str, links: Mapping[str, Schema]) -> Schema:
+def _by_tag(tag: str, links: Mapping[str, Schema], names: list[str] | None = None) -> Schema:
+    """An object whose tag says what else it has; `names` are all that the tag may be, if that is more than `links`."""
     return {
         "type": "object",
         "required": [tag],
-        "properties": {tag: {"enum": list(links), "description": "Decides which other keys there are."}},
+        "properties": {tag: {"enum": names or list(links), "description": "Decides which other keys there are."}},
         "allOf": [
             {"if": {"properties": {tag: {"const": name}}, "required": [tag]}, "then": link}
             for name, link in links.items()
