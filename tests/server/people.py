@@ -29,7 +29,7 @@ AUTHORIZE, OWN = "/v1/mcp/crm/authorize", "/v1/mcp/crm/authorization"
 
 def crm(house: OAuthHouse, *, auth: str = "", more: str = "") -> str:
     """The tables of a gateway with the server and two keys."""
-    server = f'[mcp.servers.crm]\nurl = "{house.server.url}"\nconnection_timeout = "5s"\ntimeout = "5s"\n{more}\n'
+    server = f'[mcp.servers.crm]\nurl = "{house.server.url}"\nconnection_timeout = "15s"\ntimeout = "8s"\n{more}\n'
     return f'{LOOPBACK}{KEYS}{server}auth = {{type = "oauth2_user"{auth}}}\n'
 
 
@@ -75,7 +75,7 @@ class Browser:
 @contextlib.asynccontextmanager
 async def browser(person: str) -> AsyncIterator[Browser]:
     """The browser of a person who is signed in at the authorization server."""
-    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False) as http:
+    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=30) as http:
         yield Browser(person, http)
 
 

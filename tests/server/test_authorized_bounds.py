@@ -117,7 +117,8 @@ async def test_pins(tree: Tree, house: OAuthHouse) -> None:
         await granted(ann, "ann@crm")
 
         async def approved() -> bool:
-            return bool((await boss.ask("GET", "/v1/admin/pins"))["items"])
+            kept = (await boss.ask("GET", "/v1/status"))["overlay"]["documents"]
+            return ("mcp.pins", "crm") in [(each["kind"], each["name"]) for each in kept]
 
         await eventually(approved)
         assert await called(ann) == "ann@crm"
