@@ -252,7 +252,8 @@ async def test_imported_servers(tree: Tree, tmp_path: Path) -> None:
         (said,) = await results(gateway)
         assert "TOKEN" in said.split()
         assert [each["name"] for each in (await gateway.get("/v1/status"))["mcp_servers"]] == ["files"]
+        before = (await server(gateway))["tools"]
         entry["args"] = [*entry["args"], "--tools", "3"]
         settings.write_text(json.dumps({"mcpServers": {"files": entry}}))
         assert (await gateway.reload())["status"] == "applied"
-        assert (await server(gateway))["tools"] == 20
+        assert (await server(gateway))["tools"] == before + 3
