@@ -17,7 +17,7 @@ from benchmarks.bench import Bench, open_bench
 from benchmarks.durable import commits, growth, steps, waiting
 from benchmarks.footprint import memory, start
 from benchmarks.latency import eight_calls, first_delta, request_cpu, tool_turn
-from benchmarks.load import paced, poured
+from benchmarks.load import crowd, paced, poured
 from benchmarks.manifests import manifests
 from benchmarks.mcp_turn import mcp_turn
 from benchmarks.rows import Row, as_table
@@ -26,6 +26,7 @@ ROWS: Mapping[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "ttfd": first_delta,
     "cpu": request_cpu,
     "paced": paced,
+    "crowd": crowd,
     "flat": poured,
     "tool": tool_turn,
     "mcp": mcp_turn,

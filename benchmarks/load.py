@@ -15,6 +15,8 @@ _PACED = 100
 _POURED = 50
 _ROUNDS = 3
 _SETTLE = 0.7
+_MORE = 50
+_LATE = 50.0
 
 
 async def _open(target: Target, count: int) -> list[Chat]:
@@ -35,7 +37,7 @@ async def paced(bench: Bench) -> list[Row]:
     window = max(1.0, 4.0 * bench.scale)
     for _ in range(_ROUNDS):
         for target in bench.targets:
-            micros, lag = await _paced_round(target, window)
+            micros, lag = await _paced_round(target, _PACED, window)
             cost[target.name].append(micros)
             late[target.name].append(lag)
     lags = {name: median(values) for name, values in late.items()}
@@ -47,16 +49,16 @@ async def paced(bench: Bench) -> list[Row]:
     ]  # fmt: skip
 
 
-async def _paced_round(target: Target, window: float) -> tuple[float, float]:
+async def _paced_round(target: Target, streams: int, window: float) -> tuple[float, float]:
     """CPU in us per delta, and the 99th percentile of the lag in ms, within the window."""
-    chats, lags = await _open(target, _PACED), Lags()
+    chats, lags = await _open(target, streams), Lags()
     plan = Plan(deltas=round((window + 2 * _SETTLE) * _RATE), rate=_RATE)
-    streams = asyncio.gather(*(chat.say(plan, lags) for chat in chats))
+    talk = asyncio.gather(*(chat.say(plan, lags) for chat in chats))
     await asyncio.sleep(_SETTLE)
     before, start = target.child.cpu(), len(lags.seen)
     await asyncio.sleep(window)
     spent, end = target.child.cpu() - before, len(lags.seen)
-    await streams
+    await talk
     _close(chats)
     seen = lags.seen[start:end]
     return spent / len(seen) * 1e6, statistics.quantiles(seen, n=100)[98] / 1e6
@@ -75,3 +77,27 @@ async def poured(bench: Bench) -> list[Row]:
     floor, headgate = median(seen["floor"]), median(seen["headgate"])
     work = "deltas per server CPU second, 50 streams flat out"
     return [Row("flat", work, "1/s", floor, headgate, 250_000, higher=True)]
+
+
+async def crowd(bench: Bench) -> list[Row]:
+    """How many streams at 50 deltas a second each a server on one core keeps pace with."""
+    most = {}
+    for target in bench.servers:
+        with target.child.pinned():
+            most[target.name] = await _most(target, max(1.0, 2.0 * bench.scale))
+    work = f"most {_RATE} deltas/s streams on one core with p99 lag <= {_LATE:g} ms"
+    note = f"tried in steps of {_MORE}; the client and the provider share the machine's other cores"
+    return [Row("crowd", work, "streams", most["floor"], most["headgate"], 350, higher=True, note=note)]
+
+
+async def _most(target: Target, window: float) -> int:
+    """The last number before the first that is too many, also when it is tried again."""
+    streams = _MORE
+    while await _keeps_pace(target, streams, window) or await _keeps_pace(target, streams, window):
+        streams += _MORE
+    return streams - _MORE
+
+
+async def _keeps_pace(target: Target, streams: int, window: float) -> bool:
+    _, lag = await _paced_round(target, streams, window)
+    return lag <= _LATE
