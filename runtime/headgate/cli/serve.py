@@ -49,6 +49,7 @@ def _announce(gateway: Gateway, port: int) -> None:
     held = gateway.snapshot.gateway.auth.keys.values()
     keys = [each.key for each in held if each.key is not None and each.digest in DEMO_KEYS]
     key = keys[0] if keys else "$HEADGATE_KEY"
+    quoted = key if keys else f"'\"{key}\"'"  # a variable within single quotes
     demo = "\n(no model provider is configured: answers come from a script; set ANTHROPIC_API_KEY for a real one)"
     click.echo(
         f"""
@@ -56,9 +57,9 @@ Headgate serves {len(gateway.snapshot.agents)} agents on {url}{demo if gateway.s
 
 Try it:
   TOKEN=$(curl -s {url}/api/chat/init -H 'Content-Type: application/json' \\
-    -d '{{"api_key":"{key}"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["session_token"])')
+    -d '{{"api_key":"{quoted}"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["session_token"])')
   curl -N {url}/api/chat -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     -d '{{"messages":[{{"role":"user","content":"Which agents do you run, and is everything healthy?"}}]}}'
-  curl -s {url}/v1/status -H 'Authorization: Bearer {key}'
+  curl -s {url}/v1/status -H "Authorization: Bearer {key}"
 """
     )
