@@ -67,11 +67,7 @@ class Machine(RuleBasedStateMachine):
 
     def do(self, work):
         """Carries the work out."""
-
-        async def done():
-            return await work
-
-        return self.runner.run(done())
+        return self.runner.run(work)
 
     def refuse(self, work, code):
         """The work is refused."""

@@ -163,7 +163,7 @@ async def test_cancelled_while_busy(tmp_path):
         given_up, later = a_run(), a_run()
         with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            task = asyncio.ensure_future(ledger.create_run(given_up, LEASE, Told()))
+            task = asyncio.create_task(ledger.create_run(given_up, LEASE, Told()))
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])

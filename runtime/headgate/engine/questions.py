@@ -6,7 +6,7 @@ again and finds the row settled.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from math import inf, nextafter
 from typing import Any
@@ -145,7 +145,7 @@ class Questions:
         # Later than the answer that asked for it, whatever the clock says: that answer is for one more try only.
         at = max(self.recorder.now(), nextafter(asked.resolved_at or 0.0, inf) if asked else 0.0)
 
-        def work(told: Told) -> Awaitable[object]:
+        def work(told: Told) -> Coroutine[Any, Any, None]:
             recorder = self.recorder
             intent = Intent(
                 run_id=recorder.run_id, fence=recorder.fence, step=state.step, call_id=call.id, tool=call.name,
@@ -211,7 +211,7 @@ class Questions:
             state.earlier = state.approvals
         state.waits[wait.kind] = wait
 
-        def work(told: Told) -> Awaitable[object]:
+        def work(told: Told) -> Coroutine[Any, Any, None]:
             return self.ledger.open_wait(Opened(fence=self.recorder.fence, wait=wait, told=told))
 
         await self.recorder.keep(work, (event, wait.step), audit=(self.recorder.witness.asked(wait),))

@@ -7,7 +7,7 @@ result, a question, the end) is kept in the transaction of its step, and told af
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -101,7 +101,7 @@ class Recorder:
         self._teller.note(entry)
 
     async def keep(
-        self, work: Callable[[Told], Awaitable[object]], *events: tuple[Event, int],
+        self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
         audit: tuple[AuditEntry, ...] = (),
     ) -> None:  # fmt: skip
         """Carries out one transaction, even when cancelled meanwhile, and then tells its events, each with its step."""
@@ -134,7 +134,7 @@ class Recorder:
         if held is None:
             return
 
-        def work(told: Told) -> Awaitable[object]:
+        def work(told: Told) -> Coroutine[Any, Any, None]:
             return self._ledger.commit_step(self._step(held.record, held.produced, told))
 
         told = [(held.event, held.record.n)] if held.event is not None else []
@@ -161,7 +161,7 @@ class Recorder:
         )  # fmt: skip
         produced = Produced(answer, step) if answer else None
 
-        def work(told: Told) -> Awaitable[object]:
+        def work(told: Told) -> Coroutine[Any, Any, None]:
             commit = self._step(record, produced, told)
             return self._ledger.commit_step(replace(commit, forget=(step,)) if forget else commit)
 
@@ -211,7 +211,7 @@ class Recorder:
         """Commits the end, then tells it. A cancellation comes too late here: the run has ended."""
         held = self._held
 
-        def work(told: Told) -> Awaitable[object]:
+        def work(told: Told) -> Coroutine[Any, Any, None]:
             end = RunEndRecord(
                 run_id=self.run_id, fence=self.fence, state=_STATES[type(event)], outcome=event.outcome,
                 ended_at=self.now(), progress=self.tally.progress, error=error,

@@ -8,9 +8,9 @@ ledger's order is the order in which the world hears it.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from headgate.core.events import Delta, Event, TextDelta, ThinkingDelta
 from headgate.engine.eventlog import EventLog
@@ -76,7 +76,7 @@ class Teller:
         return event
 
     async def keep(
-        self, work: Callable[[Told], Awaitable[object]], *events: tuple[Event, int],
+        self, work: Callable[[Told], Coroutine[Any, Any, Any]], *events: tuple[Event, int],
         deltas: tuple[Delta, ...] = (), audit: tuple[AuditEntry, ...] = (),
     ) -> bool:  # fmt: skip
         """Runs one transaction, and then tells its events; what was told before and is not kept yet goes with it.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
 from headgate.core.outlast import outlast
 
 
-async def carry_out(work: Awaitable[object]) -> bool:
+async def carry_out(work: Coroutine[Any, Any, None]) -> bool:
     """Runs the work to its end, whatever happens to the caller, and raises what it raises.
 
     Returns whether the caller was cancelled meanwhile; it is then for the caller to stop.
     """
-    task = asyncio.ensure_future(work)  # a future is carried out by whoever made it
+    task = asyncio.ensure_future(work)
     cancelled = await outlast(task)
     task.result()
     return cancelled is not None

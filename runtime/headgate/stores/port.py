@@ -3,7 +3,7 @@ credentials, audit and usage."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -75,9 +75,9 @@ class SessionLedger(Protocol):
 class RunLedger(Protocol):
     """Runs, their steps and their logs. What a transaction tells, its `told.audit` too, is kept with it or not at all,
     and so is the usage of a model turn. Writing raises `StoreError` with the code `fenced` unless the run is running
-    under the fence that is given. What the methods that are no coroutines write is on its way when they return."""
+    under the fence that is given."""
 
-    def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> Awaitable[object]:
+    async def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> None:
         """Begins a run, running with fence 1 under the lease, and makes it the head of its session if it has one.
 
         Raises `StoreError` with the code `store_conflict` when the session is closed or does not exist.
@@ -108,11 +108,11 @@ class RunLedger(Protocol):
         """
         ...
 
-    def commit_step(self, commit: StepCommit, /) -> Awaitable[object]:
+    async def commit_step(self, commit: StepCommit, /) -> None:
         """Keeps finished steps, and drops their intents."""
         ...
 
-    def begin_call(self, intent: Intent, /) -> Awaitable[object]:
+    async def begin_call(self, intent: Intent, /) -> None:
         """Keeps the intent to make a call; one that the step has already is replaced."""
         ...
 
@@ -120,7 +120,7 @@ class RunLedger(Protocol):
         """Adds to the logs of several runs in one transaction; what is not under the run's fence is left out."""
         ...
 
-    def finish_run(self, end: RunEndRecord, /) -> Awaitable[object]:
+    async def finish_run(self, end: RunEndRecord, /) -> None:
         """Ends a run, once, and cancels what it waited for."""
         ...
 

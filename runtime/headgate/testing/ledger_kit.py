@@ -102,7 +102,7 @@ async def cancelled_commit_is_whole(opener: Opener) -> None:
     """When the awaiting task is cancelled the step is kept whole or not at all, and the ledger goes on."""
     async with opener() as ledger:
         new = await begin(ledger)
-        task = asyncio.ensure_future(ledger.commit_step(a_commit(new.id)))
+        task = asyncio.create_task(ledger.commit_step(a_commit(new.id)))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
@@ -129,7 +129,7 @@ async def close_finishes(opener: Opener) -> None:
     new = a_run()
     async with opener() as ledger:
         await ledger.ping()
-        asked = asyncio.ensure_future(ledger.create_run(new, LEASE, Told()))
+        asked = asyncio.create_task(ledger.create_run(new, LEASE, Told()))
         await asyncio.sleep(0)
         await ledger.close()
         await ledger.close()

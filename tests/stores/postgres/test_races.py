@@ -93,7 +93,7 @@ async def test_run_during_a_deletion(opener, server):
     async with opener() as ledger:
         session = await open_session(ledger)
         async with meanwhile(server, ("DELETE FROM sessions WHERE id = $1", session.id)):
-            beginning = asyncio.ensure_future(ledger.create_run(a_run(session_id=session.id), LEASE, Told()))
+            beginning = asyncio.create_task(ledger.create_run(a_run(session_id=session.id), LEASE, Told()))
             await blocked(server)
         with pytest.raises(StoreError, match="closed or does not exist"):
             await beginning

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -68,9 +68,8 @@ class Database(Protocol):
 
     dialect: Dialect
 
-    def write(self, *statements: Statement) -> Awaitable[tuple[int, ...]]:
-        """Runs the statements in one transaction, all or none; gives how many rows each of them changed. Where the
-        database has a queue they are in it on return, in the order of the calls."""
+    async def write(self, *statements: Statement) -> tuple[int, ...]:
+        """Runs the statements in one transaction, all or none; returns how many rows each of them changed."""
         ...
 
     async def change(self, *statements: Statement) -> list[Row]:

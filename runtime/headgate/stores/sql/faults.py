@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
-from functools import wraps
-from typing import ParamSpec
 
 from headgate.core.errors import StoreError
-
-P = ParamSpec("P")
 
 FAULTS = (sqlite3.Error, OverflowError, UnicodeError)
 """All that the driver raises: its own errors, and those for a number or a text that SQLite cannot hold."""
@@ -48,24 +42,3 @@ def as_store_error(error: Exception) -> StoreError:
     found = StoreError(message, code=code, retryable=code in _PASSING)
     found.__cause__ = error
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    error: StoreError
-
-    def __await__(self) -> Generator[None, None, None]:
-        raise self.error
-
-
-def raising_late(work: Callable[P, Awaitable[object]]) -> Callable[P, Awaitable[object]]:
-    """The function, with its `StoreError` raised where the result is awaited, as that of a coroutine would be."""
-
-    @wraps(work)
-    def begun(*args: P.args, **kwargs: P.kwargs) -> Awaitable[object]:
-        try:
-            return work(*args, **kwargs)
-        except StoreError as error:
-            return _Failed(error)
-
-    return begun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 
 from headgate.core.events import Event, EventId
 from headgate.core.messages import Message
@@ -20,7 +20,6 @@ from headgate.stores.records import (
 )
 from headgate.stores.sql.audit import recording
 from headgate.stores.sql.database import Database, Guard, Statement
-from headgate.stores.sql.faults import raising_late
 from headgate.stores.sql.log import COLUMNS, DELTAS, log_rows, page, resolved_wait, told_rows
 from headgate.stores.sql.rows import Params, bind, columns, exchanges, run_record, step_record, wait_record
 from headgate.stores.sql.sessions import LEADING_TO_RUN
@@ -119,8 +118,7 @@ class SqlRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @raising_late
-    def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> Awaitable[object]:
+    async def create_run(self, new: NewRun, lease: Lease, told: Told, /) -> None:
         """See `RunLedger.create_run`."""
         run = columns(new) | {"lease_owner": bind(lease.owner), "lease_seconds": lease.seconds}
         del run["messages"]
@@ -133,7 +131,7 @@ class SqlRuns:
         if new.session_id is not None:
             moved = {"id": run["session_id"], "head_run": run["id"], "updated_at": new.created_at}
             work.insert(0, Statement(_MOVE_HEAD, (moved,), _NO_SESSION))
-        return self._database.write(*work)
+        await self._database.write(*work)
 
     async def run(self, run_id: str, /) -> RunRecord | None:
         """See `RunLedger.run`."""
@@ -174,26 +172,24 @@ class SqlRuns:
         )
         return page(rows, after, limit)
 
-    @raising_late
-    def commit_step(self, commit: StepCommit, /) -> Awaitable[object]:
+    async def commit_step(self, commit: StepCommit, /) -> None:
         """See `RunLedger.commit_step`."""
         calls = tuple({"run_id": bind(commit.run_id), "step": step.n} for step in commit.steps if step.kind == "tool")
         drop = [Statement(DROP_INTENT, calls)] if calls else []
         drop += [Statement(_FORGET, ({"run_id": bind(commit.run_id), "step": step},)) for step in commit.forget]
-        return self._database.write(
+        await self._database.write(
             Statement(ADVANCE, (owned(commit),), FENCED),
             *_results(commit),
             *drop,
             *recording(self._database.dialect, commit.told.audit),
         )
 
-    @raising_late
-    def begin_call(self, intent: Intent, /) -> Awaitable[object]:
+    async def begin_call(self, intent: Intent, /) -> None:
         """See `RunLedger.begin_call`."""
         row = columns(intent)
         del row["told"]
         begin = Statement(_BEGIN_CALL, (row,))
-        return self._database.write(
+        await self._database.write(
             held(intent.run_id, intent.fence),
             begin,
             *telling(row["run_id"], intent.fence, intent.told),
@@ -211,12 +207,11 @@ class SqlRuns:
         if rows:
             await self._database.write(Statement(self._database.dialect.spell(_APPEND_EVENT), tuple(rows)))
 
-    @raising_late
-    def finish_run(self, end: RunEndRecord, /) -> Awaitable[object]:
+    async def finish_run(self, end: RunEndRecord, /) -> None:
         """See `RunLedger.finish_run`."""
         last = {"state": end.state, "outcome": end.outcome, "error": bind(end.error), "ended_at": end.ended_at}
         rest = {"run_id": bind(end.run_id)}
-        return self._database.write(
+        await self._database.write(
             Statement(_FINISH, (owned(end) | last,), FENCED),
             *_results(end),
             Statement(_DROP_INTENTS, (rest,)),

@@ -57,9 +57,10 @@ class Sqlite:
         """Returns when the database is ready; raises `StoreError` when it cannot be."""
         await asyncio.shield(self._opened)
 
-    def write(self, *statements: Statement) -> asyncio.Future[tuple[int, ...]]:
+    async def write(self, *statements: Statement) -> tuple[int, ...]:
         """See `Database.write`."""
-        return self._submit("write", statements)
+        result: tuple[int, ...] = await self._submit("write", statements)
+        return result
 
     async def change(self, *statements: Statement) -> list[Row]:
         """See `Database.change`."""
