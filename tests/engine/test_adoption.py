@@ -192,8 +192,10 @@ async def test_a_cancellation_while_the_run_is_taken_up(house: House) -> None:
     house.ledger.hold("load")
     round_ = asyncio.create_task(house.keeper.round())
     await house.ledger.held("load")
-    assert await house.host.cancel(run.id, Ending("never mind")) is True
+    cancelling = asyncio.create_task(house.host.cancel(run.id, Ending("never mind")))
+    await until(lambda: house.ledger.waiting("load") == 2)  # the run has been claimed from the keeper
     house.ledger.free("load")
+    assert await cancelling is True
     await round_
     assert house.empty
     assert isinstance((await house.events(run.id))[-1], RunCancelled)
