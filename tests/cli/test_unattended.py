@@ -87,7 +87,7 @@ async def test_terminated(tmp_path: Path) -> None:
     async with console("chat", "helper", home=held(tmp_path)) as shown:
         await shown.ask("compute", "allow? ")
         shown.signal(15)
-        await shown.see("cancelled: interrupted\n")
+        await shown.see("\ncancelled: interrupted\n")  # of the run: that of its call comes first
     assert rows(tmp_path, RUNS) == [("cancelled",)]
 
 

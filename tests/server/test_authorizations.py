@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from msgspec.structs import replace
 
 from headgate.testing.harness import KEY, live
-from headgate.testing.mcp_protected import OAuthHouse, oauth_house
+from headgate.testing.mcp_protected import OAuthHouse
 from tests.conftest import Tree
 from tests.server.mcp_servers import health
 from tests.server.native import Caller, settled
@@ -30,12 +29,6 @@ from tests.server.people import (
     state_of,
     text_of,
 )
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[OAuthHouse]:
-    async with oauth_house() as made:
-        yield made
 
 
 async def test_two_people_are_kept_apart(tree: Tree, house: OAuthHouse) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from headgate.server.authorizations import vault_of
 from headgate.testing.harness import KEY, Live, live
-from headgate.testing.mcp_protected import OAuthHouse, oauth_house
+from headgate.testing.mcp_protected import OAuthHouse
 from headgate.testing.oidc_issuer import provider
 from tests.conftest import Tree
 from tests.server.mcp_servers import boss_of, health
@@ -33,12 +32,6 @@ from tests.server.people import (
 )
 from tests.server.test_oidc import trusting
 from tests.waiting import until
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[OAuthHouse]:
-    async with oauth_house() as made:
-        yield made
 
 
 async def test_addresses_inside(tree: Tree, house: OAuthHouse) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest
 from msgspec.structs import replace
 
 from headgate.server.authorizations import vault_of
 from headgate.testing.harness import live
-from headgate.testing.mcp_protected import OAuthHouse, oauth_house
+from headgate.testing.mcp_protected import OAuthHouse
 from tests.conftest import Tree
 from tests.server.mcp_servers import boss_of, health
 from tests.server.native import Caller
@@ -32,12 +30,6 @@ from tests.server.people import (
     whoami,
 )
 from tests.waiting import until
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[OAuthHouse]:
-    async with oauth_house() as made:
-        yield made
 
 
 def refreshes(house: OAuthHouse) -> int:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from headgate.server.authorizations import vault_of
 from headgate.testing.harness import live
@@ -28,12 +25,6 @@ from tests.server.people import (
     whoami,
 )
 from tests.waiting import until
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[OAuthHouse]:
-    async with oauth_house() as made:
-        yield made
 
 
 async def test_another_url(tree: Tree, house: OAuthHouse) -> None:

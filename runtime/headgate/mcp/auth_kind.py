@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import httpx2
 
 from headgate.core.errors import GatewayError
 from headgate.core.kind import Env, Finding, Spec
-from headgate.net.tokens import TokenSource
 
 AUTHORIZATION = "Authorization"
 
@@ -88,10 +87,22 @@ class Refusing(httpx2.Auth):
         yield request
 
 
+class Tokens(Protocol):
+    """Where tokens come from: a `TokenSource`, or what one person granted."""
+
+    async def token(self) -> str:
+        """A token that is good for now; raises a `GatewayError`."""
+        ...
+
+    def reject(self, token: str, /) -> bool:
+        """See `TokenSource.reject`."""
+        ...
+
+
 class TokenAuth(httpx2.Auth):
     """Signs requests with the tokens of a source; a request that is answered 401 is sent again with another token."""
 
-    def __init__(self, source: TokenSource) -> None:
+    def __init__(self, source: Tokens) -> None:
         self._source = source
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
@@ -101,4 +112,8 @@ class TokenAuth(httpx2.Auth):
         response = yield request
         if response.status_code == 401 and self._source.reject(token):
             request.headers[AUTHORIZATION] = f"Bearer {await self._source.token()}"
-            yield request
+            response = yield request
+        self.heard(response)
+
+    def heard(self, _response: httpx2.Response) -> None:
+        """The last answer to the request, for who wants to know more of it."""

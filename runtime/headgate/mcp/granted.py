@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
 from typing import Literal
 
 import httpx2
@@ -13,7 +12,7 @@ import structlog
 from msgspec.structs import replace
 
 from headgate.core.errors import GatewayError, ToolError
-from headgate.mcp.auth_kind import AUTHORIZATION
+from headgate.mcp.auth_kind import TokenAuth
 from headgate.mcp.grants import GRANT, Grant, Grants, Held
 from headgate.net.oauth import TokenRefused, ask_whole
 from headgate.net.tokens import DEFAULT_LIFETIME, Token, TokenSource
@@ -127,18 +126,13 @@ class Granted:
             await self._grants.change(self.account, held, replace(held.grant, wanted=self.wanted))
 
 
-class GrantedAuth(httpx2.Auth):
-    """Signs requests with what one person granted; a request that is answered 401 is sent again with another token."""
+class GrantedAuth(TokenAuth):
+    """Signs requests with what one person granted, which hears why a server refuses it."""
 
     def __init__(self, granted: Granted) -> None:
+        super().__init__(granted)
         self._granted = granted
 
-    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Signs the request."""
-        token = await self._granted.token()
-        request.headers[AUTHORIZATION] = f"Bearer {token}"
-        response = yield request
-        if response.status_code == 401 and self._granted.reject(token):
-            request.headers[AUTHORIZATION] = f"Bearer {await self._granted.token()}"
-            response = yield request
+    def heard(self, response: httpx2.Response) -> None:
+        """See `Granted.heard`."""
         self._granted.heard(response)

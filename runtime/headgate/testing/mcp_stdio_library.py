@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 NOTES = {
@@ -21,18 +22,18 @@ CONTENTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-class Library:
+class Library(ABC):
     """Answers what is asked about prompts and resources, two entries a page."""
 
     modern: bool
 
+    @abstractmethod
     def result(self, identity: Any, **result: Any) -> None:
         """Answers a request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, identity: Any, code: int, message: str, **data: Any) -> None:
         """Refuses a request."""
-        raise NotImplementedError
 
     def _page(self, identity: Any, params: dict[str, Any], noun: str, entries: list[dict[str, Any]]) -> None:
         start = int(params.get("cursor") or 0)
